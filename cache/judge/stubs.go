@@ -1,0 +1,4 @@
+package judge
+
+func judgeInput(Input) (*Verdict, error) { panic("unwritten") }
+func hashCells([]string) uint64          { panic("unwritten") }

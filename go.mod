@@ -1,0 +1,3 @@
+module github.com/ragasfs/ragasfs
+
+go 1.26.8
