@@ -1,0 +1,61 @@
+# Everything that CI runs is a target here; CI runs nothing else.
+GO          ?= go
+BIN         ?= bin
+PREFIX      ?= /usr/local
+CACHE       ?= $(CURDIR)/.cache
+FUZZTIME    ?= 60s
+SOAKTIME    ?= 30m
+LINT_VERSION = v2.15.0
+LINT         = $(CACHE)/bin/golangci-lint-$(LINT_VERSION)
+
+# The Python with pandas and ragas that tests start (scripts/venv.sh makes it).
+export RAGASFS_PYTHON ?= $(CACHE)/venv/bin/python
+
+.PHONY: build demo test race lint bench fuzz soak cover install deps venv clean
+.DEFAULT_GOAL := build
+
+build:
+	$(GO) build -trimpath -o $(BIN)/ ./cmd/...
+
+demo:
+	bash scripts/demo.sh
+
+test: deps venv
+	$(GO) test -timeout 9m ./...
+
+race: deps venv
+	$(GO) test -race -shuffle=on -timeout 20m ./...
+
+lint: $(LINT)
+	test -z "$$(gofmt -l .)" || { gofmt -l .; exit 1; }
+	$(GO) vet ./...
+	$(LINT) run
+
+bench:
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+fuzz:
+	bash scripts/fuzz.sh $(FUZZTIME)
+
+soak: deps venv
+	RAGASFS_SOAK=$(SOAKTIME) $(GO) test -tags soak -timeout 0 -v ./integration/...
+
+cover: deps venv
+	$(GO) test -coverpkg=./... -coverprofile=cover.out ./...
+	$(GO) tool cover -func=cover.out | tail -n 1
+
+install: build
+	install -D -m 0755 $(BIN)/ragasfs $(DESTDIR)$(PREFIX)/bin/ragasfs
+
+deps:
+	bash scripts/deps.sh fuse3 python3 python3-venv vim git
+
+venv:
+	bash scripts/venv.sh $(CACHE)/venv
+
+clean:
+	rm -rf $(BIN) cover.out
+
+$(LINT):
+	GOBIN=$(CACHE)/bin $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
+	mv $(CACHE)/bin/golangci-lint $(LINT)
