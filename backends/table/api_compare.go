@@ -21,6 +21,12 @@ type CompareOptions struct {
 	// SharedPrefix is the number of bytes at the start that are known to be equal
 	// (the same file); 0 if nothing is known. It is a record boundary of both.
 	SharedPrefix int64
+	// Lenient accepts what is readable though it is no good save: a header that
+	// names few of the known columns (ForeignHeader, OtherDelimiter) and new
+	// records with fewer cells than columns (TooFewCells). For contents that come
+	// from the store, and saves that a person has confirmed. Columns then match
+	// by name alone: the others are added and dropped.
+	Lenient bool
 }
 
 // ForeignKey is what to do with an unknown row id.
@@ -51,7 +57,8 @@ type Comparison struct {
 
 // Compare aligns new with old and returns the difference (cache.md section 5).
 // Old.Keys must be known; New.Keys is ignored unless it is set, in which case
-// rows are matched by key alone.
+// rows are matched by key alone. Without an old content (nil Source) every
+// record of new is an Append and Changes.OldHeader is nil.
 //
 // A new content that is no acceptable table gives a *Problem. Other errors are
 // read errors of a Source.
