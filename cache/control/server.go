@@ -66,14 +66,18 @@ func Listen(path string, store Store, host Host, log *slog.Logger) (*Server, err
 	return s, nil
 }
 
-// Close takes the socket away, cancels all requests and waits for their end.
+// Close takes the socket away, cancels all requests and waits for their end. A
+// second call does nothing.
 func (s *Server) Close() error {
+	if s.ctx.Err() != nil {
+		return nil
+	}
 	err := os.Remove(s.path)
 	if errors.Is(err, os.ErrNotExist) {
 		err = nil
 	}
-	err = errors.Join(err, s.listener.Close())
 	s.cancel()
+	err = errors.Join(err, s.listener.Close())
 	s.serving.Wait()
 	return err
 }
