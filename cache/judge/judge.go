@@ -50,7 +50,7 @@ type Input struct {
 	S, L, R table.Content
 	// Reference is the last judged content of this table, with its keys, to align
 	// L with (cache.md section 5): the same buffer saved twice aligns with itself.
-	// Nil Source: align with S.
+	// Nil Source: align with S. Sources must be comparable (pointers).
 	Reference table.Content
 
 	// Later are the arrivals that are in S but that the writer of L did not know,
@@ -68,7 +68,7 @@ type Input struct {
 
 	Writer    Writer
 	Guard     Guard
-	Confirmed bool // a person has confirmed this very content: no guard, a changed header is the table's
+	Confirmed bool // a person has confirmed this very content: no guard, its header is the table's
 	Resolve   func(table.Conflict) table.Resolution
 	// Parked are rows the store refused as they are: key -> hash of the cells
 	// (HashCells). They are not sent again until they differ.
@@ -93,7 +93,8 @@ type State uint8
 
 // The verdicts.
 const (
-	// Clean: L says what the store has (perhaps in another dialect or order).
+	// Clean: L holds nothing that the store lacks (perhaps in another dialect or
+	// order). Merged.Take may still hold what L lacks.
 	Clean State = iota + 1
 	// Invalid: not a table. Problem says why.
 	Invalid
@@ -102,18 +103,31 @@ const (
 	Held
 	// Send: there is something to send.
 	Send
+	// Stuck: nothing to send now, but L holds what the store lacks: cells in
+	// conflict, or rows that the store has refused as they are.
+	Stuck
 )
 
 // Verdict is what a save means.
 type Verdict struct {
 	State   State
 	Problem *table.Problem
-	Rule    byte   // 'a' to 'f' for Held
-	Reason  string // Held: for people
+	// Rule is 'a' to 'f' for Held; 0 if not the guard holds it but R, which is no
+	// table that could be merged.
+	Rule byte
+	// Reason says to people why it is held: a sentence without the command that
+	// settles it, which the caller adds, because it knows the path.
+	Reason string
 
 	// Merged holds what goes out (Send), what comes in (Take), what a document
 	// store gets (Document) and what is in conflict.
 	Merged table.Merged
+	// Agreed leads from R to what file and store agree on once R is taken in:
+	// empty but for cells in conflict, which go back to what they were in the
+	// base, so that the conflict lasts until it is settled. S becomes
+	// Apply(R, Agreed), and L Apply(L, Merged.Take). After a push the same goes
+	// for what the store then holds.
+	Agreed table.Changes
 	// Parked are the changes of Merged.Send that were left out because the store
 	// has refused them as they are.
 	Parked []table.Change
@@ -125,7 +139,7 @@ type Verdict struct {
 	// Exact: what the store holds after Merged.Send is L byte for byte (document
 	// store), or row for row (row store): S may then simply become L.
 	Exact bool
-	// BytesDiffer: L and S differ in bytes; with State Clean a document store is
+	// BytesDiffer: L and S (without Later) differ in bytes; with State Clean a document store is
 	// sent the document all the same (dialect or order only, no row counted).
 	BytesDiffer bool
 	Warnings    []string // ignored columns, ...
@@ -134,5 +148,6 @@ type Verdict struct {
 // Judge returns the verdict. The error is a read error, never a verdict.
 func Judge(in Input) (*Verdict, error) { return judgeInput(in) }
 
-// HashCells is the hash by which a parked row is known.
+// HashCells is the hash by which a parked row is known: of Change.After as it
+// was sent. It is the same in all versions of this program.
 func HashCells(cells []string) uint64 { return hashCells(cells) }
