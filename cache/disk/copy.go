@@ -28,7 +28,7 @@ func (d *FS) Copy(label, dst, src string, length int64) (int64, error) {
 	if err != nil {
 		return 0, wrap(label, "copy", src, err)
 	}
-	defer in.Close() // only read from
+	defer func() { _ = in.Close() }() // only read from
 	out, err := os.OpenFile(dst, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return 0, wrap(label, "copy", dst, err)

@@ -96,7 +96,7 @@ func (c *conn) pragma(text string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer rows.Close() // Err says what went wrong
+	defer func() { _ = rows.Close() }() // Err says what went wrong
 	var value string
 	if rows.Next() {
 		columns, err := rows.Columns()

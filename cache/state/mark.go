@@ -69,7 +69,7 @@ func describe(path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer file.Close() // only read from
+	defer func() { _ = file.Close() }() // only read from
 	sum := crc32.New(castagnoli)
 	size, err := io.Copy(sum, file)
 	if err != nil {

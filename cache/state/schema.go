@@ -46,7 +46,7 @@ func peekVersion(path string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	defer file.Close() // only read from
+	defer func() { _ = file.Close() }() // only read from
 	var head [versionAt + 4]byte
 	_, err = io.ReadFull(file, head[:])
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || string(head[:len(magic)]) != magic {

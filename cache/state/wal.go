@@ -30,7 +30,7 @@ func checkLog(path string) (lost int64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	defer file.Close() // only read from
+	defer func() { _ = file.Close() }() // only read from
 	info, err := file.Stat()
 	if err != nil {
 		return 0, err

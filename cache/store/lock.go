@@ -104,7 +104,7 @@ func flock(file *os.File) error {
 		if try == believeAfter {
 			return readHolder(file)
 		}
-		time.Sleep(pollEvery)
+		<-time.After(pollEvery)
 	}
 }
 
@@ -175,7 +175,7 @@ func Holder(dir Dir) (InUse, bool, error) {
 	if err != nil {
 		return InUse{}, false, err
 	}
-	defer file.Close() // and with it the lock, if it was free
+	defer func() { _ = file.Close() }()                           // and with it the lock, if it was free
 	if info, err := file.Stat(); err != nil || info.Size() == 0 { // released
 		return InUse{}, false, err
 	}

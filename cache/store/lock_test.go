@@ -29,10 +29,10 @@ func TestMain(m *testing.M) {
 // hold takes the lock, says so, and keeps it until standard input ends.
 func hold(dir store.Dir) {
 	lock, err := store.Acquire(nil, dir, example("x"))
-	fmt.Println(err)
+	fmt.Fprintln(os.Stdout, err)
 	_, _ = io.Copy(io.Discard, os.Stdin)
 	if lock != nil {
-		fmt.Println(lock.Release())
+		fmt.Fprintln(os.Stdout, lock.Release())
 	}
 }
 

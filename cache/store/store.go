@@ -31,7 +31,7 @@ import (
 // version is that of the layout above; state.db has its own.
 const version = 1
 
-// ErrNewer: the state directory was written by a newer version.
+// ErrNewer means that the state directory was written by a newer version.
 var ErrNewer = errors.New("state directory written by a newer version")
 
 // Dir is the directory of one store, as a path.
