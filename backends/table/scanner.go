@@ -27,6 +27,7 @@ type scanner struct {
 	// constant after open
 	whole   bool // keep the bytes of a record together for text
 	columns int  // report records with more or fewer cells; 0: don't
+	block   int  // bytes to read at once
 
 	// the block: bytes [base, base+len(buf)) of the text
 	buf  []byte
@@ -64,7 +65,7 @@ func (f *finder) find(block []byte, b byte, from int) int {
 }
 
 func (s *scanner) open(src Source, start, last int64, d Dialect) {
-	*s = scanner{src: src, start: start, end: src.Size(), last: last, base: start, keep: -1, line: 1}
+	*s = scanner{src: src, start: start, end: src.Size(), last: last, base: start, keep: -1, line: 1, block: blockSize}
 	s.d = Python
 	if start > 0 {
 		s.d = d
@@ -101,7 +102,7 @@ func (s *scanner) more() (bool, error) {
 	}
 	kept := len(s.buf) - from
 	// At least doubling what is kept makes long records cost no more than short ones.
-	want := int(min(int64(max(blockSize, kept)), s.end-next))
+	want := int(min(int64(max(s.block, kept)), s.end-next))
 	if cap(s.buf) >= kept+want {
 		copy(s.buf[:kept], s.buf[from:])
 		s.buf = s.buf[:kept+want]
