@@ -29,7 +29,7 @@ type loopTree struct {
 	inv     Invalidator
 	// opening says what happens when a file made under that name is opened.
 	opening map[string]func(context.Context) error
-	// mapped says that files made under that name have no descriptor.
+	// virtual says that files made under that name have no descriptor.
 	virtual map[string]bool
 }
 
@@ -51,6 +51,7 @@ type loopFile struct {
 	nlink   uint32
 	writers int
 	stale   bool
+	pretend *int64 // the size is not known, this is the last one
 }
 
 func newLoopTree(store string) *loopTree {
@@ -222,6 +223,9 @@ func (t *loopTree) Readlink(_ context.Context, path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if o.target == "" {
+		return "", syscall.EINVAL
+	}
 	return o.target, nil
 }
 
@@ -356,8 +360,12 @@ func (f *loopFile) attr() (cache.Attr, error) {
 	if err := unix.Fstat(int(f.content.Fd()), &st); err != nil {
 		return cache.Attr{}, err
 	}
+	if f.pretend != nil {
+		st.Size = *f.pretend
+	}
 	return cache.Attr{
-		Ino: f.ino, Gen: f.gen, Mode: st.Mode, Nlink: f.nlink, UID: st.Uid, GID: st.Gid,
+		Provisional: f.pretend != nil,
+		Ino:         f.ino, Gen: f.gen, Mode: st.Mode, Nlink: f.nlink, UID: st.Uid, GID: st.Gid,
 		Size: st.Size, Blocks: st.Blocks,
 		Atime: time.Unix(st.Atim.Unix()), Mtime: time.Unix(st.Mtim.Unix()), Ctime: time.Unix(st.Ctim.Unix()),
 	}, nil

@@ -194,6 +194,9 @@ func checkFUSE(device string) error {
 	if os.Geteuid() == 0 || canMount() {
 		return nil
 	}
+	if err := unix.Access(device, unix.R_OK|unix.W_OK); err != nil {
+		return fmt.Errorf("%w: %s: %w; the package fuse3 lets every user open it, or as root: chmod 666 %s", ErrNoFUSE, device, err, device)
+	}
 	for _, helper := range []string{"fusermount3", "/bin/fusermount3", "fusermount", "/bin/fusermount"} {
 		if _, err := exec.LookPath(helper); err == nil {
 			return nil

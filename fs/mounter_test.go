@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -62,10 +63,10 @@ func serve(encoded string, in io.Reader, out io.Writer) error {
 	}
 	fmt.Fprintln(out, "ready")
 	for lines := bufio.NewScanner(in); lines.Scan(); {
-		if err := tree.command(strings.Fields(lines.Text())); err != nil {
+		if answer, err := tree.command(strings.Fields(lines.Text())); err != nil {
 			fmt.Fprintln(out, "error:", err)
 		} else {
-			fmt.Fprintln(out, "ok")
+			fmt.Fprintln(out, "ok"+answer)
 		}
 	}
 	if err := m.Unmount(true); err != nil && !errors.Is(err, ErrNotMounted) {
@@ -116,38 +117,56 @@ func (t *loopTree) put(name, text string) {
 }
 
 // command changes the tree behind the kernel's back, as a refresh does.
-func (t *loopTree) command(words []string) error {
+func (t *loopTree) command(words []string) (string, error) {
+	name := words[1]
+	dir, base := strings.TrimPrefix(filepath.Dir("/"+name), "/"), filepath.Base(name)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	name := words[1]
+	switch words[0] {
+	case "storm": // many names that nobody has asked for
+		for i := range 5000 {
+			t.inv.Entry(name, fmt.Sprint("f", i%50))
+		}
+		return "", nil
+	case "known": // how many files the kernel may know
+		known := 0
+		t.inv.(*notifier).shared.files.Range(func(any, any) bool { known++; return true })
+		return fmt.Sprint(" ", known), nil
+	}
 	o, err := t.find(name)
 	if err != nil {
-		return err
+		return "", err
 	}
 	switch words[0] {
 	case "replace": // new content under the name
 		next, err := t.replace(o.file)
 		if err != nil {
-			return err
+			return "", err
 		}
 		if _, err := next.content.WriteString(strings.Join(words[2:], " ") + "\n"); err != nil {
-			return err
+			return "", err
 		}
-		t.inv.Entry(filepath.Dir("/" + name)[1:], filepath.Base(name))
+		t.inv.Entry(dir, base)
 	case "chmod": // attributes of the same content
 		if err := o.file.content.Chmod(0o600); err != nil {
-			return err
+			return "", err
 		}
 		t.inv.Attr(o.file)
 	case "remove":
-		if err := t.unbind(strings.TrimPrefix(filepath.Dir("/"+name), "/"), filepath.Base(name)); err != nil {
-			return err
+		if err := t.unbind(dir, base); err != nil {
+			return "", err
 		}
-		t.inv.Entry(filepath.Dir("/" + name)[1:], filepath.Base(name))
+		t.inv.Entry(dir, base)
+	case "pretend": // the size is only the last known one
+		size, err := strconv.ParseInt(words[2], 10, 64)
+		if err != nil {
+			return "", err
+		}
+		o.file.pretend = &size
 	default:
-		return fmt.Errorf("unknown command %q", words)
+		return "", fmt.Errorf("unknown command %q", words)
 	}
-	return nil
+	return "", nil
 }
 
 // mounter is such a process.
@@ -224,13 +243,17 @@ func tryStart(t *testing.T, opt Options) (*mounter, error) {
 	return m, nil
 }
 
-// tell makes the tree change behind the kernel's back.
-func (m *mounter) tell(command string) {
+// tell gives a command and returns the answer.
+func (m *mounter) tell(format string, args ...any) string {
 	m.t.Helper()
+	command := fmt.Sprintf(format, args...)
 	fmt.Fprintln(m.stdin, command)
-	if line, err := m.out.ReadString('\n'); err != nil || line != "ok\n" {
+	line, err := m.out.ReadString('\n')
+	answer, ok := strings.CutPrefix(line, "ok")
+	if err != nil || !ok {
 		m.t.Fatalf("%s: %q, %v", command, line, err)
 	}
+	return strings.TrimSpace(answer)
 }
 
 // end unmounts. A mount that does not end by itself is a failure.
@@ -285,6 +308,25 @@ func needRoot(t *testing.T) {
 	if os.Geteuid() != 0 {
 		skip(t, "needs root")
 	}
+}
+
+// eventually waits for what another process does in its own time.
+func eventually(t *testing.T, what string, true func() bool) {
+	t.Helper()
+	tick, deadline := time.NewTicker(2*time.Millisecond), time.After(10*time.Second)
+	defer tick.Stop()
+	for !true() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("does not happen: %s", what)
+		}
+	}
+}
+
+func (m *mounter) wantLog(text string) {
+	m.t.Helper()
+	eventually(m.t, "a line in the log: "+text, func() bool { return strings.Contains(m.log.String(), text) })
 }
 
 // path is the full path of a name in the mount.

@@ -101,9 +101,13 @@ func (s *shared) child(ctx context.Context, parent *gofs.Inode, n Node, out *fus
 	case n.File != nil:
 		return s.fileInode(ctx, parent, n.File, id)
 	case id.Mode == syscall.S_IFDIR:
-		return parent.NewInode(ctx, &dirNode{shared: s}, id)
+		d := &dirNode{shared: s}
+		d.last.Store(&n.Attr)
+		return parent.NewInode(ctx, d, id)
 	default:
-		return parent.NewInode(ctx, &plainNode{shared: s}, id)
+		p := &plainNode{shared: s}
+		p.last.Store(&n.Attr)
+		return parent.NewInode(ctx, p, id)
 	}
 }
 
@@ -163,13 +167,10 @@ type named struct {
 func (m *named) getattr(ctx context.Context, s *shared, n *gofs.Inode, out *fuse.AttrOut) syscall.Errno {
 	p, ok := treePath(n)
 	if !ok {
-		if last := m.last.Load(); last != nil {
-			gone := *last
-			gone.Nlink = 0
-			s.showAttr(gone, out)
-			return 0
-		}
-		return syscall.ESTALE
+		gone := *m.last.Load() // only the root has none, and has a path
+		gone.Nlink = 0
+		s.showAttr(gone, out)
+		return 0
 	}
 	attr, err := s.tree.Attr(ctx, p)
 	if err != nil {
@@ -215,10 +216,12 @@ func (n *plainNode) Setattr(ctx context.Context, _ gofs.FileHandle, in *fuse.Set
 	return n.setattr(ctx, n.shared, n.EmbeddedInode(), in, out)
 }
 
+// Readlink goes by the name, as a symlink has no File: one that has just been
+// replaced is not there, or is the one that replaced it.
 func (n *plainNode) Readlink(ctx context.Context) ([]byte, syscall.Errno) {
 	p, ok := treePath(n.EmbeddedInode())
 	if !ok {
-		return nil, syscall.ESTALE
+		return nil, syscall.ENOENT
 	}
 	target, err := n.tree.Readlink(ctx, p)
 	return []byte(target), n.name(err, "readlink", logPath(n.EmbeddedInode(), ""))
