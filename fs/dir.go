@@ -37,7 +37,7 @@ var (
 )
 
 func (d *dirNode) fail(err error, op, name string) syscall.Errno {
-	return d.shared.name(err, op, logPath(d.EmbeddedInode(), name))
+	return d.name(err, op, logPath(d.EmbeddedInode(), name))
 }
 
 // path is the directory's path, or ENOENT if it has been removed.

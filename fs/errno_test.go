@@ -90,7 +90,7 @@ func TestTableIsConsistent(t *testing.T) {
 		if m.errno == syscall.ENOSYS || m.errno == 0 {
 			t.Errorf("%v: %v", m.err, m.errno)
 		}
-		if m.errno == syscall.ENOENT && m.err != fs.ErrNotExist {
+		if m.errno == syscall.ENOENT && !errors.Is(m.err, fs.ErrNotExist) {
 			t.Errorf("%v says that a table does not exist", m.err)
 		}
 	}

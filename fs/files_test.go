@@ -26,7 +26,7 @@ func TestMountTruncatingOpenMakesANewGeneration(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer reader.Close()
+	defer func() { _ = reader.Close() }()
 	var before unix.Stat_t
 	if err := unix.Fstat(int(reader.Fd()), &before); err != nil {
 		t.Fatal(err)
@@ -72,7 +72,7 @@ func TestMountReplacedContentShows(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer reader.Close()
+		defer func() { _ = reader.Close() }()
 		m.tell("replace %s from elsewhere", name)
 		eventually(t, "new content", func() bool {
 			b, err := os.ReadFile(m.path(name))
@@ -234,6 +234,38 @@ func TestMountReaderAndWriterAgree(t *testing.T) {
 				t.Error(err)
 			}
 		}
+		// Changed pages of the mapping are stored as well, where they belong.
+		want := []byte(strings.Repeat("0123456789\n", 1000) + "one\ntwo\n")
+		copy(want[5000:], "WRITTEN")
+		copy(want[9000:], "MAPPED")
+		m.wantContent("qa.csv", string(want))
+		m.wantStored("qa.csv", string(want))
+	}
+}
+
+// A changed page goes where it belongs, or is refused; never behind the end.
+func TestMountMappingOfAnAppendingHandle(t *testing.T) {
+	m := start(t, Options{})
+	m.write("qa.csv", "0123456789\n")
+	f, err := os.OpenFile(m.path("qa.csv"), os.O_RDWR|os.O_APPEND, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mapping, err := unix.Mmap(int(f.Fd()), 0, 11, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	if err != nil {
+		t.Fatal(err)
+	}
+	copy(mapping, "MAPPED")
+	err = unix.Msync(mapping, unix.MS_SYNC)
+	if os.Geteuid() == 0 {
+		wantErrno(t, "msync", err, 0)
+		m.wantStored("qa.csv", "MAPPED6789\n")
+	} else {
+		wantErrno(t, "msync", err, syscall.EIO)
+		m.wantStored("qa.csv", "0123456789\n")
+	}
+	if err := errors.Join(unix.Munmap(mapping), f.Close()); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -245,7 +277,7 @@ func TestMountPassthroughIsUsedByRoot(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer reader.Close()
+	defer func() { _ = reader.Close() }()
 	if os.Geteuid() != 0 {
 		m.wantLog("passthrough=false")
 		return

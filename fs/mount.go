@@ -89,6 +89,10 @@ func Mount(opt Options) (*Mounted, error) {
 		defer close(m.done)
 		server.Serve()
 		n.close()
+		// A connection that was aborted leaves its mount point behind.
+		if _, err := detachDead(mountpoint); err != nil && !errors.Is(err, ErrMounted) {
+			opt.Log.Warn("clearing the mount point", "mountpoint", mountpoint, "error", err)
+		}
 	}()
 	if err := server.WaitMount(); err != nil {
 		return nil, errors.Join(mountFailed(opt, mountpoint, err), Unmount(mountpoint, true))
@@ -249,28 +253,33 @@ func isDead(err error) bool {
 	return errors.Is(err, syscall.ENOTCONN) || errors.Is(err, syscall.ECONNABORTED)
 }
 
-// clearDead takes away a mount of ours whose daemon is gone. One that is alive,
-// or does not answer, is left alone.
+// clearDead makes room at a mount point for a new mount.
 func clearDead(mountpoint string, log *slog.Logger) error {
-	mounts, err := MountInfo()
-	if err != nil {
-		return err
-	}
-	for _, m := range mounts {
-		if m.Mountpoint != mountpoint {
-			continue
-		}
-		switch err := m.Alive(); {
-		case err == nil:
-			return fmt.Errorf("%w: %s (%s); unmount it first: ragasfs unmount %s", ErrMounted, mountpoint, m.Source, mountpoint)
-		case !isDead(err):
-			return fmt.Errorf("%w: %s (%s) does not answer: %w", ErrMounted, mountpoint, m.Source, err)
-		}
+	cleared, err := detachDead(mountpoint)
+	if cleared {
 		log.Warn("the ragasfs that was mounted here has ended without unmounting; its mount point is cleared",
-			"mountpoint", mountpoint, "source", m.Source)
-		if err := Unmount(mountpoint, true); err != nil {
-			return fmt.Errorf("clearing the mount point of a ragasfs that has ended: %w", err)
-		}
+			"mountpoint", mountpoint)
 	}
-	return nil
+	return err
+}
+
+// detachDead takes away mounts of ours at a mount point whose daemon is gone.
+// ErrMounted: there is one that is alive, or does not answer; it is left alone.
+func detachDead(mountpoint string) (cleared bool, err error) {
+	for {
+		entry, listed, err := mountAt(mountpoint)
+		if err != nil || !listed {
+			return cleared, err
+		}
+		switch err := entry.Alive(); {
+		case err == nil:
+			return cleared, fmt.Errorf("%w: %s (%s); unmount it first: ragasfs unmount %s", ErrMounted, mountpoint, entry.Source, mountpoint)
+		case !isDead(err):
+			return cleared, fmt.Errorf("%w: %s (%s) does not answer: %w", ErrMounted, mountpoint, entry.Source, err)
+		}
+		if err := Unmount(mountpoint, true); err != nil {
+			return cleared, fmt.Errorf("clearing the mount point of a ragasfs that has ended: %w", err)
+		}
+		cleared = true
+	}
 }

@@ -94,7 +94,7 @@ func TestMountBusyNamesWhoUsesIt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	err = Unmount(m.dir, false)
 	var busy *BusyError
 	if !errors.Is(err, ErrBusy) || !errors.As(err, &busy) {

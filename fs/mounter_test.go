@@ -173,6 +173,7 @@ func (t *loopTree) command(words []string) (string, error) {
 type mounter struct {
 	t     *testing.T
 	dir   string // the mount point
+	store string // directory of the contents
 	cmd   *exec.Cmd
 	stdin io.WriteCloser
 	out   *bufio.Reader
@@ -215,11 +216,12 @@ func start(t *testing.T, opt Options) *mounter {
 
 func tryStart(t *testing.T, opt Options) (*mounter, error) {
 	t.Helper()
-	encoded, err := json.Marshal(mounterConfig{Store: t.TempDir(), Options: opt})
+	store := t.TempDir()
+	encoded, err := json.Marshal(mounterConfig{Store: store, Options: opt})
 	if err != nil {
 		return nil, err
 	}
-	m := &mounter{t: t, dir: opt.Mountpoint, log: &lockedBuffer{}}
+	m := &mounter{t: t, dir: opt.Mountpoint, store: store, log: &lockedBuffer{}}
 	m.cmd = exec.Command(os.Args[0])
 	m.cmd.Env = append(os.Environ(), mounterEnv+"="+string(encoded))
 	m.cmd.Stderr = m.log
@@ -237,7 +239,7 @@ func tryStart(t *testing.T, opt Options) (*mounter, error) {
 	line, err := m.out.ReadString('\n')
 	if err != nil || line != "ready\n" {
 		_ = m.stdin.Close()
-		return nil, fmt.Errorf("no mount: %v %q %v: %s", err, line, m.cmd.Wait(), m.log)
+		return nil, fmt.Errorf("no mount: %w: %s", errors.Join(err, m.cmd.Wait()), m.log)
 	}
 	t.Cleanup(m.end)
 	return m, nil
@@ -270,7 +272,6 @@ func (m *mounter) end() {
 		case <-time.After(20 * time.Second):
 			m.t.Errorf("the mounter does not end")
 			_ = m.cmd.Process.Kill()
-			<-done
 		}
 		if m.t.Failed() {
 			m.t.Logf("log of the mounter:\n%s", m.log)
@@ -355,4 +356,36 @@ func (m *mounter) wantContent(name, text string) {
 	} else if string(got) != text {
 		m.t.Errorf("%s: %q, want %q", name, got, text)
 	}
+}
+
+// wantStored looks at the content file, past the kernel's cache.
+func (m *mounter) wantStored(name, text string) {
+	m.t.Helper()
+	var st syscall.Stat_t
+	if err := syscall.Stat(m.path(name), &st); err != nil {
+		m.t.Fatal(err)
+	}
+	last := ""
+	for gen := 1; ; gen++ {
+		path := filepath.Join(m.store, fmt.Sprintf("%d.%d", st.Ino, gen))
+		if _, err := os.Stat(path); err != nil {
+			break
+		}
+		last = path
+	}
+	got, err := os.ReadFile(last)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	if string(got) != text {
+		m.t.Errorf("stored is %d bytes, want %d; equal up to %d", len(got), len(text), commonPrefix(string(got), text))
+	}
+}
+
+func commonPrefix(a, b string) int {
+	n := 0
+	for n < len(a) && n < len(b) && a[n] == b[n] {
+		n++
+	}
+	return n
 }

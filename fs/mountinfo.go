@@ -34,6 +34,17 @@ func MountInfo() ([]MountEntry, error) {
 	return parseMountInfo(f)
 }
 
+// mountAt finds the mount that was made last at a resolved path.
+func mountAt(path string) (last MountEntry, listed bool, err error) {
+	mounts, err := MountInfo()
+	for _, m := range mounts {
+		if m.Mountpoint == path {
+			last, listed = m, true
+		}
+	}
+	return last, listed, err
+}
+
 // parseMountInfo reads lines like (proc(5))
 //
 //	36 35 0:57 / /mnt/a\040b rw,nosuid shared:1 - fuse.ragasfs local/csv rw,user_id=0

@@ -112,7 +112,7 @@ func TestMountAttributesReadBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer d.Close()
+	defer func() { _ = d.Close() }()
 	wantErrno(t, "fsync of a directory", d.Sync(), 0)
 	var st unix.Statfs_t
 	if err := unix.Statfs(m.dir, &st); err != nil || st.Bavail == 0 || st.Ffree == 0 || st.Namelen != 255 {
@@ -158,7 +158,7 @@ func TestMountReadingADirectory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer d.Close()
+	defer func() { _ = d.Close() }()
 	first, err := d.Readdirnames(-1)
 	if err != nil || len(first) != 500 {
 		t.Fatalf("%d names, %v", len(first), err)

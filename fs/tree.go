@@ -11,7 +11,9 @@ import (
 // is named by its path without outer slashes, "" is the root.
 //
 // Errors are those of package cache and backends, of io/fs, or syscall.Errno;
-// errno.go lists them. Methods may be called at the same time.
+// errno.go lists them. Methods may be called at the same time. A context is done
+// when the program is interrupted, and must not be used after the method has
+// returned: it is then that of another call.
 type Tree interface {
 	Names
 	Makers

@@ -2,6 +2,7 @@ package fs
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"os/exec"
@@ -46,7 +47,7 @@ func Unmount(mountpoint string, lazy bool) error {
 	if err != nil {
 		return err
 	}
-	listed, err := isMounted(path)
+	_, listed, err := mountAt(path)
 	if err != nil {
 		return err
 	}
@@ -72,19 +73,6 @@ func Unmount(mountpoint string, lazy bool) error {
 	return fmt.Errorf("unmounting %s: %w", path, err)
 }
 
-func isMounted(path string) (bool, error) {
-	mounts, err := MountInfo()
-	if err != nil {
-		return false, err
-	}
-	for _, m := range mounts {
-		if m.Mountpoint == path {
-			return true, nil
-		}
-	}
-	return false, nil
-}
-
 // fusermount unmounts for a user without the right to.
 func fusermount(path string, lazy bool) error {
 	args := []string{"-u", "--", path}
@@ -92,7 +80,7 @@ func fusermount(path string, lazy bool) error {
 		args = []string{"-u", "-z", "--", path}
 	}
 	var said bytes.Buffer
-	cmd := exec.Command("fusermount3", args...)
+	cmd := exec.CommandContext(context.Background(), "fusermount3", args...) // it asks nobody anything
 	cmd.Stderr = &said
 	err := cmd.Run()
 	if err == nil {
