@@ -227,25 +227,22 @@ func mountFailed(opt Options, mountpoint string, err error) error {
 	return fmt.Errorf("mounting on %s: %w%s", mountpoint, err, hint)
 }
 
-// resolve makes a path absolute and free of symlinks, as mountinfo has it, also
-// where the last part is a dead mount, which nothing can look into.
+// resolve makes a path absolute and free of symlinks, as mountinfo has it. A
+// mount point is not touched: its daemon may be gone, or not answer.
 func resolve(path string) (string, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
-		return "", err
-	}
-	real, err := filepath.EvalSymlinks(abs)
-	if err == nil {
-		return real, nil
-	}
-	if !isDead(err) {
 		return "", err
 	}
 	dir, err := filepath.EvalSymlinks(filepath.Dir(abs))
 	if err != nil {
 		return "", err
 	}
-	return filepath.Join(dir, filepath.Base(abs)), nil
+	real := filepath.Join(dir, filepath.Base(abs))
+	if _, listed, err := mountAt(real); err != nil || listed {
+		return real, err
+	}
+	return filepath.EvalSymlinks(abs)
 }
 
 // isDead is the errno of a mount whose daemon is gone.

@@ -163,6 +163,46 @@ func TestMountOverADeadMount(t *testing.T) {
 	again.wantLog("has ended without unmounting")
 }
 
+// Aborting the connection frees whoever hangs in it, and ends the daemon, which
+// then clears the mount point.
+func TestRootAbortedConnectionIsCleared(t *testing.T) {
+	needRoot(t)
+	m := start(t, Options{})
+	entry, _ := mountEntry(t, m.dir)
+	control := t.TempDir()
+	if err := unix.Mount("none", control, "fusectl", 0, ""); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := unix.Unmount(control, 0); err != nil {
+			t.Error(err)
+		}
+	}()
+	_, minor, _ := strings.Cut(entry.Device, ":")
+	if err := os.WriteFile(filepath.Join(control, minor, "abort"), []byte("1"), 0); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "cleared", func() bool {
+		_, listed := mountEntry(t, m.dir)
+		return !listed
+	})
+}
+
+// A mount point is also found by another name.
+func TestMountIsUnmountedThroughASymlink(t *testing.T) {
+	m := start(t, Options{})
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(m.dir, link); err != nil {
+		t.Fatal(err)
+	}
+	if err := Unmount(link, false); err != nil {
+		t.Error(err)
+	}
+	if _, ok := mountEntry(t, m.dir); ok {
+		t.Error("still listed")
+	}
+}
+
 func TestMountRefusals(t *testing.T) {
 	m := start(t, Options{})
 	if _, err := tryStart(t, Options{Mountpoint: m.dir}); err == nil || !strings.Contains(err.Error(), ErrMounted.Error()) {
