@@ -51,6 +51,7 @@ type loopFile struct {
 	nlink   uint32
 	writers int
 	stale   bool
+	mode    uint32 // the content file itself can always be opened
 	pretend *int64 // the size is not known, this is the last one
 }
 
@@ -79,15 +80,12 @@ func (t *loopTree) newFile(name string, ino, gen uint64, mode uint32, caller cac
 	if err != nil {
 		return nil, err
 	}
-	if err := content.Chmod(fs.FileMode(mode & 0o777)); err != nil {
-		return nil, err
-	}
 	if os.Geteuid() == 0 {
 		if err := content.Chown(int(caller.UID), int(caller.GID)); err != nil {
 			return nil, err
 		}
 	}
-	return &loopFile{tree: t, name: name, ino: ino, gen: gen, content: content, nlink: 1}, nil
+	return &loopFile{tree: t, name: name, ino: ino, gen: gen, content: content, nlink: 1, mode: mode & 0o7777}, nil
 }
 
 func (t *loopTree) find(path string) (*object, error) {
@@ -365,7 +363,7 @@ func (f *loopFile) attr() (cache.Attr, error) {
 	}
 	return cache.Attr{
 		Provisional: f.pretend != nil,
-		Ino:         f.ino, Gen: f.gen, Mode: st.Mode, Nlink: f.nlink, UID: st.Uid, GID: st.Gid,
+		Ino:         f.ino, Gen: f.gen, Mode: syscall.S_IFREG | f.mode, Nlink: f.nlink, UID: st.Uid, GID: st.Gid,
 		Size: st.Size, Blocks: st.Blocks,
 		Atime: time.Unix(st.Atim.Unix()), Mtime: time.Unix(st.Mtim.Unix()), Ctime: time.Unix(st.Ctim.Unix()),
 	}, nil
@@ -381,9 +379,7 @@ func (f *loopFile) SetAttr(_ context.Context, set cache.SetAttr, _ Handle) (cach
 	f.tree.mu.Lock()
 	defer f.tree.mu.Unlock()
 	if set.Mode != nil {
-		if err := f.content.Chmod(fs.FileMode(*set.Mode & 0o777)); err != nil {
-			return cache.Attr{}, err
-		}
+		f.mode = *set.Mode
 	}
 	if set.UID != nil || set.GID != nil {
 		id := func(p *uint32) int {

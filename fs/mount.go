@@ -26,12 +26,11 @@ type Options struct {
 	Source     string // shown as the device of the mount, e.g. "local/csv"
 	Tree       Tree
 
-	ReadOnly           bool
-	AllowOther         bool // other users may use the mount, as far as modes let them
-	DefaultPermissions bool // the kernel checks modes; implied by AllowOther
-	NonEmpty           bool // mount over a directory that is not empty
-	UID, GID           *uint32
-	Umask              *uint32 // permission bits that are taken away
+	ReadOnly   bool
+	AllowOther bool // other users may use the mount, as far as modes let them
+	NonEmpty   bool // mount over a directory that is not empty
+	UID, GID   *uint32
+	Umask      *uint32 // permission bits that are taken away
 
 	Log *slog.Logger // nil: discard
 }
@@ -94,7 +93,8 @@ func Mount(opt Options) (*Mounted, error) {
 			opt.Log.Warn("clearing the mount point", "mountpoint", mountpoint, "error", err)
 		}
 	}()
-	if err := server.WaitMount(); err != nil {
+	// "Permission denied" is an answer: with -o uid= the mount may belong to another.
+	if err := server.WaitMount(); err != nil && !errors.Is(err, syscall.EACCES) {
 		return nil, errors.Join(mountFailed(opt, mountpoint, err), Unmount(mountpoint, true))
 	}
 	return m, nil
@@ -117,12 +117,11 @@ func (m *Mounted) Unmount(lazy bool) error { return Unmount(m.mountpoint, lazy) 
 // taste. No writeback cache: it turns passthrough off, and the kernel would own
 // size and times.
 func fuseOptions(opt Options) *gofs.Options {
-	var options []string
+	// The kernel checks modes, always: a tree does not, and it is cheaper than an
+	// ACCESS for each.
+	options := []string{"default_permissions"}
 	if opt.ReadOnly {
 		options = append(options, "ro")
-	}
-	if opt.DefaultPermissions || opt.AllowOther {
-		options = append(options, "default_permissions")
 	}
 	logger := slog.NewLogLogger(opt.Log.Handler(), slog.LevelWarn)
 	return &gofs.Options{

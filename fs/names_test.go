@@ -90,6 +90,29 @@ func TestMountWhatIsNotThere(t *testing.T) {
 	wantErrno(t, "O_TMPFILE", err, syscall.EOPNOTSUPP)
 }
 
+// Modes count for those who are not root.
+func TestMountModesAreChecked(t *testing.T) {
+	m := start(t, Options{})
+	m.write("f", "x")
+	if err := os.Chmod(m.path("f"), 0o400); err != nil {
+		t.Fatal(err)
+	}
+	want := syscall.EACCES
+	if os.Geteuid() == 0 {
+		want = 0
+	}
+	m.wantContent("f", "x")
+	wantErrno(t, "access", unix.Access(m.path("f"), unix.W_OK), want)
+	f, err := os.OpenFile(m.path("f"), os.O_WRONLY, 0)
+	wantErrno(t, "open for writing", err, want)
+	if err == nil {
+		wantErrno(t, "close", f.Close(), 0)
+	}
+	// The creator of a file may write it, whatever its mode.
+	wantErrno(t, "creating a read-only file", os.WriteFile(m.path("g"), []byte("y"), 0o400), 0)
+	m.wantContent("g", "y")
+}
+
 // Modes, times and owners can be set and read back; mode 0 is 0.
 func TestMountAttributesReadBack(t *testing.T) {
 	m := start(t, Options{})
