@@ -2,6 +2,7 @@ package backends
 
 import (
 	"context"
+	"errors"
 	"io"
 	"iter"
 	"time"
@@ -62,6 +63,7 @@ type Entry struct {
 	Rows    int64     // -1: not known
 	ModTime time.Time // zero: not known
 	Created time.Time // zero: not known. Of equal names the oldest keeps the plain name
+	Nonce   string    // what Create.Nonce was, where the store keeps it
 }
 
 // Form is the form in which a store keeps tables.
@@ -267,6 +269,20 @@ type Result struct {
 	Outcomes []Outcome
 	// Columns that the store made or renamed, with their ids; nil if none.
 	Columns []table.Column
+}
+
+// UnknownResult is what Apply returns beside an error: if the error is an
+// ErrUnknown, every change of the batch is Unknown because of it; after any
+// other error nothing has happened, and the result is empty.
+func UnknownResult(batch Batch, err error) Result {
+	if !errors.Is(err, ErrUnknown) {
+		return Result{}
+	}
+	outcomes := make([]Outcome, len(batch.Changes.Rows))
+	for i := range outcomes {
+		outcomes[i] = Outcome{Verdict: Unknown, Err: err}
+	}
+	return Result{Outcomes: outcomes}
 }
 
 // The optional abilities, found by type assertion on Opened.Backend.

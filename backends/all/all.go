@@ -1,0 +1,16 @@
+// Package all is the one place that names every backend. It holds nothing else.
+package all
+
+import (
+	"github.com/ragasfs/ragasfs/backends"
+	"github.com/ragasfs/ragasfs/backends/localcsv"
+	"github.com/ragasfs/ragasfs/backends/memory"
+)
+
+// Registry returns all backends of this program.
+func Registry() backends.Registry {
+	var registry backends.Registry
+	registry.Register(localcsv.Factory())
+	registry.Register(memory.Factory())
+	return registry
+}
