@@ -3,6 +3,7 @@ package judge
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/ragasfs/ragasfs/backends"
 	"github.com/ragasfs/ragasfs/backends/table"
@@ -116,23 +117,22 @@ func (j *judgment) merge(v *Verdict) error {
 	if err != nil {
 		return err
 	}
-	held := map[table.Conflict]bool{}
+	resolved := map[table.Conflict]bool{}
 	resolve := func(c table.Conflict) table.Resolution {
-		if own.has(c) {
-			return table.Ours
-		}
 		resolution := table.Hold
-		if j.in.Resolve != nil {
+		if own.has(c) {
+			resolution = table.Ours
+		} else if j.in.Resolve != nil {
 			resolution = j.in.Resolve(c)
 		}
-		if resolution == table.Hold {
-			held[c] = true
+		if resolution != table.Hold {
+			resolved[c] = true
 		}
 		return resolution
 	}
 	v.Merged = table.Merge(j.ours.Changes, j.theirs, resolve, j.equal())
-	v.Merged.Conflicts = onlyHeld(v.Merged.Conflicts, held)
-	v.Agreed = agreed(v.Merged.Conflicts, j.theirs)
+	v.Merged.Conflicts = slices.DeleteFunc(v.Merged.Conflicts, func(c table.Conflict) bool { return resolved[c] })
+	v.Agreed = agreed(v.Merged.Conflicts, j.ours.Changes, j.theirs)
 	v.Parked = j.park(&v.Merged.Send)
 
 	v.Exact = v.Merged.Document.Empty() && len(v.Parked) == 0
@@ -158,16 +158,6 @@ func (j *judgment) equal() func(column, a, b string) bool {
 		types[column.Name] = column.Type
 	}
 	return func(column, a, b string) bool { return table.EqualCells(types[column], a, b) }
-}
-
-func onlyHeld(conflicts []table.Conflict, held map[table.Conflict]bool) []table.Conflict {
-	var out []table.Conflict
-	for _, c := range conflicts {
-		if held[c] {
-			out = append(out, c)
-		}
-	}
-	return out
 }
 
 func warnings(c *table.Comparison) []string {
