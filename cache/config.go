@@ -6,6 +6,7 @@ import (
 
 	"github.com/ragasfs/ragasfs/backends"
 	"github.com/ragasfs/ragasfs/backends/table"
+	"github.com/ragasfs/ragasfs/cache/disk"
 	"github.com/ragasfs/ragasfs/cache/judge"
 )
 
@@ -33,5 +34,7 @@ type Config struct {
 	HistorySize int64         // bytes; 0: 2G
 	CacheSize   int64         // bytes; 0: 10G
 
-	Log *slog.Logger // nil: discard
+	Options map[string]string // as given at mount, without secrets, for the next mount to be told
+	Disk    *disk.FS          // nil: the real one
+	Log     *slog.Logger      // nil: discard
 }
