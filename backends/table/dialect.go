@@ -1,5 +1,7 @@
 package table
 
+import "bytes"
+
 // Dialect is the form of a CSV text, apart from its cells.
 type Dialect struct {
 	BOM      bool   // starts with a UTF-8 byte order mark
@@ -94,14 +96,18 @@ type quotingEvidence struct {
 	spareOther      bool // one that QuoteSpreadsheet would not quote either
 }
 
-// see takes the raw text of one record, without its line ending.
-func (e *quotingEvidence) see(text []byte) {
+// see takes the raw text of one record, without its line ending. Of the header
+// the first cell is no evidence if it starts like a BOM: Writer.Write always
+// quotes that.
+func (e *quotingEvidence) see(text []byte, header bool) {
 	for first := true; ; first = false {
 		raw, rest, more := cutCell(text)
 		alone := first && !more
-		if len(raw) > 0 && raw[0] == '"' {
+		switch {
+		case first && header && bytes.HasPrefix(raw, []byte(`"`+byteOrderMark)):
+		case len(raw) > 0 && raw[0] == '"':
 			e.seeQuoted(raw, alone)
-		} else {
+		default:
 			e.bare = true
 			e.bareSpreadsheet = e.bareSpreadsheet || QuoteSpreadsheet.needsQuotes(string(raw))
 		}

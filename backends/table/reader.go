@@ -36,6 +36,7 @@ func (r *Reader) SetLine(line int) { r.scan.line = line }
 // first line is blank, that is a header without cells. Any other error is a
 // read error of the source.
 func (r *Reader) Next() (*Record, error) {
+	header := r.scan.header
 	span, err := r.scan.next()
 	if err != nil {
 		return nil, err
@@ -50,7 +51,7 @@ func (r *Reader) Next() (*Record, error) {
 		rec.Problem = textProblem(span, p)
 	}
 	if span.Cells > 0 && span.End-r.scan.start <= quotingSample && (span.Ended || !r.part) {
-		r.style.see(text)
+		r.style.see(text, header)
 	}
 	rec.Cells = rec.Cells[:0]
 	switch {

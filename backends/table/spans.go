@@ -58,7 +58,8 @@ type Place struct {
 
 // Boundary returns the last record boundary of src that is not behind the byte
 // offset at, going from the known boundary from (the zero Place with Line 1 is
-// the start of a text). Texts that are equal up to at have the same one. Before the end of the header there is no boundary but from.
+// the start of a text). Texts of one dialect that are equal up to at have the
+// same one. Before the end of the header there is no boundary but from.
 //
 // The end of a last record without line ending is no boundary: what follows
 // would continue it.
@@ -67,23 +68,49 @@ func Boundary(src Source, from Place, at int64, d Dialect) (Place, error) {
 	spans := NewSpans(section{src, min(at, src.Size())}, from.Offset, at, d)
 	spans.SetLine(max(from.Line, 1))
 	place := from
-	header := from.Offset == 0
-	for {
+	for header := from.Offset == 0; ; header = false {
 		span, err := spans.Next()
 		switch {
-		case errors.Is(err, io.EOF):
+		case errors.Is(err, io.EOF) && header, err == nil && !span.Ended:
 			return place, nil
+		case errors.Is(err, io.EOF): // perhaps behind blank lines
+			return spans.place(place.Records), nil
 		case err != nil:
 			return from, err
-		case !span.Ended:
-			return place, nil
 		}
-		place.Offset, place.Line = span.End, spans.scan.line
-		if !header {
-			place.Records++
+		if header {
+			half, err := spans.halfHeaderEnd(src)
+			if err != nil || half {
+				return from, err
+			}
+			place = spans.place(0)
+			continue
 		}
-		header = false
+		place = spans.place(place.Records + 1)
 	}
+}
+
+// place is where the walk is; half a line ending stays behind it.
+func (s *Spans) place(records int) Place {
+	place := Place{Offset: s.scan.offset(), Line: s.scan.line, Records: records}
+	if s.scan.cut {
+		place.Offset--
+	}
+	return place
+}
+
+// halfHeaderEnd reports whether the header that was walked over ends between the
+// CR and the LF of a CRLF in src.
+func (s *Spans) halfHeaderEnd(src Source) (bool, error) {
+	at := s.scan.offset()
+	if !s.scan.cr || at >= src.Size() {
+		return false, nil
+	}
+	next := make([]byte, 1)
+	if _, err := src.ReadAt(next, at); err != nil && !errors.Is(err, io.EOF) {
+		return false, err
+	}
+	return next[0] == '\n', nil
 }
 
 // CountRecords returns how many records start in the bytes [from, to) of src,
