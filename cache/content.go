@@ -1,0 +1,292 @@
+package cache
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+
+	"github.com/ragasfs/ragasfs/backends/table"
+	"github.com/ragasfs/ragasfs/cache/state"
+)
+
+// fileSource is the first n bytes of a generation. If a program is about to
+// write into them, the source moves to the copy that was made (unshareLocked):
+// whoever reads goes on seeing the same bytes.
+type fileSource struct {
+	t   *Table
+	n   int64
+	gen uint64 // guarded by Table.mu
+
+	mu sync.RWMutex // innermost
+	f  *os.File     // guarded by mu
+}
+
+func (s *fileSource) Size() int64 { return s.n }
+
+func (s *fileSource) ReadAt(p []byte, off int64) (int, error) {
+	if off >= s.n {
+		return 0, io.EOF
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if rest := s.n - off; int64(len(p)) > rest {
+		n, err := s.f.ReadAt(p[:rest], off)
+		if err == nil {
+			err = io.EOF
+		}
+		return n, err
+	}
+	return s.f.ReadAt(p, off)
+}
+
+func (s *fileSource) Close() error {
+	s.t.mu.Lock()
+	delete(s.t.sources, s)
+	s.t.mu.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.f.Close()
+}
+
+// openContent opens the bytes of a content for reading.
+func (t *Table) openContent(x content) (*fileSource, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.openContentLocked(x)
+}
+
+func (t *Table) openContentLocked(x content) (*fileSource, error) {
+	f, err := t.c.disk.OpenFile("content:open", t.genPath(x.Gen), os.O_RDONLY, 0)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && info.Size() < x.Len {
+		err = fmt.Errorf("%s: generation %d has %d bytes, %d were noted: %w", t.path(), x.Gen, info.Size(), x.Len, io.ErrUnexpectedEOF)
+	}
+	if err != nil {
+		_ = f.Close() // opened for reading
+		return nil, err
+	}
+	src := &fileSource{t: t, f: f, n: x.Len, gen: x.Gen}
+	t.sources[src] = struct{}{}
+	return src, nil
+}
+
+// moveLocked makes the source read the same bytes from another generation.
+func (s *fileSource) moveLocked(gen uint64) error {
+	f, err := s.t.c.disk.OpenFile("content:move", s.t.genPath(gen), os.O_RDONLY, 0)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	old := s.f
+	s.f, s.gen = f, gen
+	s.mu.Unlock()
+	return old.Close()
+}
+
+// readKeys reads a file of keys and cuts it to n.
+func (c *Cache) readKeys(path string, n int) (table.Keys, error) {
+	f, err := c.disk.OpenFile("keys:open", path, os.O_RDONLY, 0)
+	if err != nil {
+		return table.Keys{}, err
+	}
+	defer f.Close()
+	keys, err := table.ReadKeys(bufio.NewReader(f))
+	if err != nil {
+		return table.Keys{}, fmt.Errorf("%s: %w", path, err)
+	}
+	if keys.Len() < n {
+		return table.Keys{}, fmt.Errorf("%s: %d keys, %d were noted: %w", path, keys.Len(), n, io.ErrUnexpectedEOF)
+	}
+	if keys.Len() > n {
+		var cut table.Keys
+		cut.AddAll(keys, 0, n)
+		keys = cut
+	}
+	return keys, nil
+}
+
+// writeKeys writes keys into a new file and returns its number. durable: a power
+// cut does not lose them.
+func (t *Table) writeKeys(keys table.Keys, durable bool) (uint64, error) {
+	t.mu.Lock()
+	t.rec.LastSeq++
+	n := t.rec.LastSeq
+	t.mu.Unlock()
+	path := t.keysPath(n)
+	f, err := t.c.disk.OpenFile("keys:create", path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return 0, err
+	}
+	w := bufio.NewWriter(f)
+	if _, err = keys.WriteTo(w); err == nil {
+		err = w.Flush()
+	}
+	if err == nil && durable {
+		err = t.c.disk.Sync("keys:sync", f)
+	}
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err == nil && durable {
+		err = t.c.disk.SyncDir("keys:syncdir", t.dir)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("%s: writing row identities: %w", t.path(), err)
+	}
+	return n, nil
+}
+
+// generation is a content file that the cache writes itself, under a new number.
+type generation struct {
+	t   *Table
+	gen uint64
+	f   *os.File
+	w   *bufio.Writer
+	n   int64
+}
+
+// newGeneration starts one.
+func (t *Table) newGeneration() (*generation, error) {
+	t.mu.Lock()
+	gen := t.newGenLocked()
+	t.mu.Unlock()
+	if err := t.makeDir(); err != nil {
+		return nil, err
+	}
+	f, err := t.c.disk.OpenFile("generation:create", t.genPath(gen), os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	return &generation{t: t, gen: gen, f: f, w: bufio.NewWriterSize(f, 1<<18)}, nil
+}
+
+func (g *generation) Write(p []byte) (int, error) {
+	n, err := g.w.Write(p)
+	g.n += int64(n)
+	return n, err
+}
+
+// finish flushes and closes; the content has no keys yet.
+func (g *generation) finish(durable bool) (content, error) {
+	err := g.w.Flush()
+	if err == nil && durable {
+		err = g.t.c.disk.Sync("generation:sync", g.f)
+	}
+	if cerr := g.f.Close(); err == nil {
+		err = cerr
+	}
+	if err == nil && durable {
+		err = g.t.c.disk.SyncDir("generation:syncdir", g.t.dir)
+	}
+	if err != nil {
+		g.remove()
+		return content{}, fmt.Errorf("%s: writing generation %d: %w", g.t.path(), g.gen, err)
+	}
+	return content{Gen: g.gen, Len: g.n}, nil
+}
+
+// drop gives it up.
+func (g *generation) drop() {
+	_ = g.f.Close() // its content is not wanted
+	g.remove()
+}
+
+func (g *generation) remove() {
+	if err := g.t.c.disk.Remove("generation:drop", g.t.genPath(g.gen)); err != nil {
+		g.t.c.log.Warn("file left behind", "path", g.t.genPath(g.gen), "error", err)
+	}
+}
+
+// makeDir makes t/TID with its `name` file, by which a person or a rebuild finds
+// the table without state.db.
+func (t *Table) makeDir() error {
+	if _, err := os.Stat(t.dir); err == nil {
+		return nil
+	}
+	if err := t.c.disk.MkdirAll("table:mkdir", t.dir, 0o700); err != nil {
+		return err
+	}
+	return t.writeName()
+}
+
+// writeName writes the `name` file: also after a rename.
+func (t *Table) writeName() error {
+	return t.c.disk.WriteFile("table:name", t.dir+"/name", []byte(t.path()+"\n"), 0o600)
+}
+
+// refsLocked are all references to contents but L.
+func (t *Table) refsLocked() []*content {
+	refs := []*content{&t.rec.S, &t.rec.R, &t.rec.J}
+	for s := range t.shots {
+		refs = append(refs, &s.held)
+	}
+	if t.intent != nil {
+		refs = append(refs, &t.intent.Frozen, &t.intent.Document)
+	}
+	return refs
+}
+
+// protectedLocked is the number of bytes at the start of a generation that S, R,
+// J or a push still need as they are: only bytes behind may be written (K2).
+func (t *Table) protectedLocked(gen uint64) int64 {
+	var n int64
+	for _, x := range t.refsLocked() {
+		if x.Gen == gen {
+			n = max(n, x.Len)
+		}
+	}
+	return n
+}
+
+// unshareLocked copies the bytes of gen that others need to a generation of
+// their own, so that the file may be written anywhere (K3).
+func (t *Table) unshareLocked(gen uint64) error {
+	n := t.protectedLocked(gen)
+	if n == 0 {
+		return nil
+	}
+	to := t.newGenLocked()
+	if _, err := t.c.disk.Copy("unshare:copy", t.genPath(to), t.genPath(gen), n); err != nil {
+		return fmt.Errorf("%s: keeping the last agreed content before it is overwritten: %w", t.path(), err)
+	}
+	for src := range t.sources {
+		if src.gen == gen {
+			if err := src.moveLocked(to); err != nil {
+				return err
+			}
+		}
+	}
+	for _, x := range t.refsLocked() {
+		if x.Gen == gen {
+			x.Gen = to
+		}
+	}
+	for i := range t.rec.Agreed {
+		if t.rec.Agreed[i] == gen {
+			t.rec.Agreed[i] = to
+		}
+	}
+	if f := t.files[gen]; f != nil {
+		f.protected.Store(0)
+	}
+	return t.saveLocked(state.Normal)
+}
+
+// protectLocked brings the protection that writers see up to date. Writers are
+// excluded while it rises, so that none is between its check and its write.
+func (t *Table) protectLocked() {
+	for gen, f := range t.files {
+		n := t.protectedLocked(gen)
+		if f.protected.Load() == n {
+			continue
+		}
+		f.writing.Lock()
+		f.protected.Store(n)
+		f.writing.Unlock()
+	}
+}

@@ -1,0 +1,262 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ragasfs/ragasfs/backends/table"
+	"github.com/ragasfs/ragasfs/cache/state"
+)
+
+// errNothing: confirm or discard where nothing waits.
+var errNothing = errors.New("nothing is held, invalid, rejected or in conflict here")
+
+// Confirm lets go out what is held (or an invalid save that parses), sends ours
+// where cells are in conflict, and deletes what was removed. A directory means
+// all that is held below it.
+func (c *Cache) Confirm(_ context.Context, p string) error { return c.decideAll(p, (*Table).confirm) }
+
+// Discard drops what is not sent and takes what the store has; what it drops
+// goes to history. In conflict it takes theirs in those cells only.
+func (c *Cache) Discard(ctx context.Context, p string) error {
+	return c.decideAll(p, func(t *Table) (bool, error) { return t.discard(ctx) })
+}
+
+func (c *Cache) decideAll(p string, decide func(*Table) (bool, error)) error {
+	tables, _, err := c.select_(p)
+	if err != nil {
+		return err
+	}
+	any := false
+	for _, t := range tables {
+		did, err := decide(t)
+		if err != nil {
+			return err
+		}
+		any = any || did
+	}
+	if !any {
+		return fmt.Errorf("%s: %w: %w", p, errNothing, fs.ErrInvalid)
+	}
+	return nil
+}
+
+func (t *Table) confirm() (bool, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	r := &t.rec
+	switch {
+	case r.Gone != nil && r.InStore:
+		r.Gone.Confirmed = true
+		t.wakeLocked(0)
+		return true, t.saveLocked(state.Full)
+	case r.Decision != nil && r.Decision.Op == "vanished":
+		// Make it again in the store.
+		r.Decision, r.Vanished = nil, nil
+		r.InStore, r.Version, r.Ref.ID = false, "", ""
+		r.S, r.R, r.J = content{}, content{}, content{}
+		r.Save.Seq++
+		r.Confirmed = r.Save.Seq
+		t.wakeLocked(0)
+		return true, t.saveLocked(state.Full)
+	case r.Decision != nil && t.decidedLocked():
+		r.Confirmed = r.Save.Seq
+		if r.StateLost {
+			r.StateLost = false
+			t.stale = true
+		}
+		t.quiet = time.Time{}
+		t.wakeLocked(0)
+		return true, t.saveLocked(state.Full)
+	case len(t.conflicts) > 0:
+		t.conflicts = nil
+		if err := t.c.db.Update(state.Full, t.putConflicts); err != nil {
+			return false, err
+		}
+		t.resaveLocked()
+		return true, t.saveLocked(state.Full)
+	case len(t.parked) > 0:
+		t.worker.retry = true
+		t.resaveLocked()
+		return true, t.saveLocked(state.Full)
+	}
+	return false, nil
+}
+
+// resaveLocked makes L count as a new save: it is judged again.
+func (t *Table) resaveLocked() {
+	t.rec.Save.Seq++
+	t.rec.Save.Time = time.Now()
+	t.rec.Save.Known, t.rec.Save.Doubt = t.rec.S.Arrival, 0
+	t.rec.L.Arrival = t.rec.S.Arrival
+	t.rec.Confirmed = t.rec.Save.Seq
+	t.quiet = time.Time{}
+	t.wakeLocked(0)
+}
+
+func (t *Table) discard(ctx context.Context) (bool, error) {
+	t.begin()
+	defer t.end()
+	t.mu.Lock()
+	rec := t.rec
+	conflicts := len(t.conflicts) > 0
+	parked := len(t.parked) > 0
+	decided := t.decidedLocked()
+	dirty := t.dirtyLocked()
+	t.mu.Unlock()
+	switch {
+	case rec.Gone != nil && rec.InStore:
+		return true, t.bringBack(ctx)
+	case rec.Decision != nil && rec.Decision.Op == "vanished":
+		t.c.dropVanished(t)
+		return true, nil
+	case conflicts && !decided:
+		return true, t.takeTheirs()
+	case decided, parked, dirty:
+		return true, t.backToStore(ctx)
+	}
+	return false, nil
+}
+
+// bringBack shows a table again that was removed and is still in the store.
+func (t *Table) bringBack(ctx context.Context) error {
+	t.mu.Lock()
+	t.rec.Gone = nil
+	dir, name := path.Join(t.rec.Project, string(t.rec.Kind)), t.rec.Name+".csv"
+	t.rec.CleanSeq = t.rec.Save.Seq
+	t.mu.Unlock()
+	err := t.backToStore(ctx)
+	t.c.invalidate(dir, name)
+	return err
+}
+
+// backToStore binds the name to what the store was last seen to hold.
+func (t *Table) backToStore(ctx context.Context) error {
+	t.mu.Lock()
+	l, r, inStore := t.rec.L, t.rec.R, t.rec.InStore
+	t.mu.Unlock()
+	if !l.none() {
+		if err := t.keepCopy(l, "discard"); err != nil {
+			return err
+		}
+	}
+	if !inStore {
+		t.mu.Lock()
+		t.rec.Gone = &gone{Since: time.Now().Add(-time.Hour)}
+		dir, name := path.Join(t.rec.Project, string(t.rec.Kind)), t.rec.Name+".csv"
+		t.mu.Unlock()
+		err := t.c.forgetTable(t)
+		t.c.invalidate(dir, name)
+		return err
+	}
+	if r.none() {
+		got, err := t.fetch(ctx)
+		if err != nil {
+			return err
+		}
+		r = got.content
+		t.mu.Lock()
+		t.tookLocked(got)
+		t.mu.Unlock()
+	} else if l.Gen == r.Gen && l.Len != r.Len {
+		// L has grown in the same file: the store's part of it in a file of its own.
+		t.mu.Lock()
+		err := t.unshareLocked(r.Gen)
+		r = t.rec.R
+		t.mu.Unlock()
+		if err != nil {
+			return err
+		}
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.rec.S, t.rec.R, t.rec.J = r, r, content{}
+	t.rec.Decision, t.rec.Pending, t.rec.StateLost, t.rec.Replaces = nil, PendingRows{}, false, false
+	t.conflicts = nil
+	t.parked = nil
+	if err := t.c.db.Update(state.Normal, t.putConflicts); err != nil {
+		return err
+	}
+	if err := t.putParkedLocked(); err != nil {
+		return err
+	}
+	t.firstDirty = time.Time{}
+	t.rec.Error = ""
+	if r.Gen == l.Gen {
+		t.rec.CleanSeq = t.rec.Save.Seq
+		var st unix.Stat_t
+		if err := unix.Stat(t.genPath(l.Gen), &st); err == nil {
+			t.rec.Save.Len, t.rec.Save.Mtime, t.rec.Save.Ctime = st.Size, st.Mtim.Nano(), st.Ctim.Nano()
+		}
+		return t.saveLocked(state.Full)
+	}
+	return t.showLocked(r, time.Now())
+}
+
+// takeTheirs gives the cells in conflict the store's value and keeps everything else.
+func (t *Table) takeTheirs() error {
+	if err := t.ensureKeys(); err != nil {
+		return err
+	}
+	t.mu.Lock()
+	conflicts := t.conflicts
+	l := t.rec.J
+	if !l.same(t.rec.L) || l.Keys == 0 {
+		l = t.rec.L
+	}
+	t.mu.Unlock()
+	if l.Keys == 0 {
+		return fmt.Errorf("%s: a newer save is being judged; try again in a moment: %w", t.path(), ErrPending)
+	}
+	if err := t.keepCopy(l, "discard"); err != nil {
+		return err
+	}
+	changes, err := t.theirs(l, conflicts)
+	if err != nil {
+		return err
+	}
+	x, err := t.applyTo(l, changes)
+	if err != nil {
+		return err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.rec.L.Gen != l.Gen {
+		return fmt.Errorf("%s: saved meanwhile; try again: %w", t.path(), ErrPending)
+	}
+	t.conflicts = nil
+	if err := t.c.db.Update(state.Full, t.putConflicts); err != nil {
+		return err
+	}
+	x.Arrival = t.rec.S.Arrival
+	t.rec.J = x
+	if err := t.showLocked(x, time.Now()); err != nil {
+		return err
+	}
+	t.resaveLocked()
+	return t.saveLocked(state.Full)
+}
+
+// theirs are the changes that set the cells in conflict to the store's value.
+func (t *Table) theirs(l content, conflicts []conflictRecord) (table.Changes, error) {
+	src, err := t.openContent(l)
+	if err != nil {
+		return table.Changes{}, err
+	}
+	defer src.Close()
+	keys, err := t.keysOf(l)
+	if err != nil {
+		return table.Changes{}, err
+	}
+	byKey := map[table.Key][]conflictRecord{}
+	for _, c := range conflicts {
+		byKey[c.Key] = append(byKey[c.Key], c)
+	}
+	return setCells(src, keys, byKey, t.c.rowStore())
+}

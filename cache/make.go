@@ -1,0 +1,154 @@
+package cache
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/ragasfs/ragasfs/backends"
+	"github.com/ragasfs/ragasfs/backends/table"
+	"github.com/ragasfs/ragasfs/cache/judge"
+	"github.com/ragasfs/ragasfs/cache/state"
+)
+
+// existsReason is why a new table is held whose name is taken in the store.
+const existsReason = "exists in the store: a table of this name was made elsewhere; confirm replaces its content as an edit, mv to another name keeps both"
+
+// create makes the table in the store. done: nothing is left to send (or it is
+// held). The folder is listed again first: the name may have been taken since.
+func (t *Table) create(ctx context.Context, s *shot, v *judge.Verdict) (done bool, err error) {
+	if err := t.c.createProject(ctx, s.rec.Project); err != nil {
+		return false, err
+	}
+	entry, taken, err := t.c.findInStore(ctx, s.rec)
+	if err != nil {
+		return false, err
+	}
+	if taken {
+		if s.input.Confirmed {
+			return false, t.adopt(entry)
+		}
+		return true, t.decide(s, decision{State: "held", Op: "create", Reason: existsReason})
+	}
+	x, err := t.document(s, v)
+	if err != nil {
+		return false, err
+	}
+	src, err := t.openContent(x)
+	if err != nil {
+		return false, err
+	}
+	defer src.Close()
+	sum, err := t.makeDurable(src)
+	if err != nil {
+		return false, err
+	}
+	in := &intent{Push: randomID(), Time: time.Now(), SaveSeq: s.rec.Save.Seq, Document: x, SHA1: hex.EncodeToString(sum[:]),
+		Exact: v.Exact, Create: true, Nonce: "ragasfs-" + randomID()}
+	request := backends.Create{Ref: t.c.storeRef(s.rec), Nonce: in.Nonce}
+	if t.c.props.Form == backends.Documents {
+		request.Document = backends.Document{Size: src.n, SHA1: sum, Open: func() (io.ReadCloser, error) {
+			return io.NopCloser(io.NewSectionReader(src, 0, src.n)), nil
+		}}
+	} else {
+		request.Columns = newColumns(v)
+	}
+	if err := t.openIntent(s, in, v, nil); err != nil {
+		return false, err
+	}
+	entry, err = t.c.store.Create(ctx, request)
+	switch {
+	case errors.Is(err, backends.ErrExists):
+		if cerr := t.closeIntent(nil); cerr != nil {
+			return false, cerr
+		}
+		return true, t.decide(s, decision{State: "held", Op: "create", Reason: existsReason})
+	case errors.Is(err, backends.ErrUnknown), ctx.Err() != nil:
+		return false, fmt.Errorf("%s: creating: %w", s.rec.path(), err)
+	case err != nil:
+		return false, errors.Join(fmt.Errorf("%s: creating: %w", s.rec.path(), err), t.closeIntent(nil))
+	}
+	if t.c.props.Form == backends.Documents {
+		t.c.calls.count(v.Merged.Send)
+		return true, t.closeIntent(func() { t.madeLocked(entry); t.arrivedLocked(t.intent.Document, entry.Version, entry.ModTime) })
+	}
+	return false, t.madeRows(entry, request.Columns)
+}
+
+// madeLocked notes that the store has the table.
+func (t *Table) madeLocked(entry backends.Entry) {
+	t.rec.InStore, t.rec.Ref = true, entry.Ref
+	t.rec.Version = entry.Version
+	if !entry.ModTime.IsZero() {
+		t.rec.StoreTime = entry.ModTime
+	}
+}
+
+// madeRows notes that a row store has the table, without a row.
+func (t *Table) madeRows(entry backends.Entry, columns []table.Column) error {
+	g, err := t.newGeneration()
+	if err != nil {
+		return err
+	}
+	w := table.NewWriter(g, table.Rendered)
+	header := []string{table.RowIDColumn}
+	if t.c.cfg.HideRowID {
+		header = nil
+	}
+	for _, c := range columns {
+		header = append(header, c.Name)
+	}
+	err = w.Write(header)
+	if err == nil {
+		err = w.Close()
+	}
+	if err != nil {
+		g.drop()
+		return err
+	}
+	x, err := g.finish(false)
+	if err != nil {
+		return err
+	}
+	if x.Keys, err = t.writeKeys(table.Keys{}, false); err != nil {
+		return err
+	}
+	return t.closeIntent(func() {
+		t.madeLocked(entry)
+		t.rec.Columns = columns
+		t.rec.S, t.rec.R = x, x
+	})
+}
+
+// newColumns are the columns of a new table, typed from their cells.
+func newColumns(v *judge.Verdict) []table.Column {
+	columns := make([]table.Column, len(v.Header))
+	for i, name := range v.Header {
+		var cells []string
+		for j := range v.Merged.Send.Rows {
+			if after := v.Merged.Send.Rows[j].After; i < len(after) {
+				cells = append(cells, after[i])
+			}
+		}
+		columns[i] = table.Column{Name: name, Type: table.InferType(cells)}
+	}
+	return columns
+}
+
+// adopt takes the table of the store that has our name as the one we edit.
+func (t *Table) adopt(entry backends.Entry) error {
+	t.mu.Lock()
+	t.madeLocked(entry)
+	t.rec.S, t.rec.R, t.rec.J = content{}, content{}, content{}
+	t.stale = true
+	t.rec.Version = ""
+	err := t.saveLocked(state.Normal)
+	t.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	return t.refresh(t.c.ctx)
+}

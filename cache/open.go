@@ -1,0 +1,261 @@
+package cache
+
+import (
+	"context"
+	"fmt"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ragasfs/ragasfs/cache/state"
+)
+
+// open opens a table's content.
+func (t *Table) open(ctx context.Context, f *File, flags int, caller Caller) (*Handle, error) {
+	if _, tgen, _ := f.place(); tgen == 0 {
+		if err := t.loadFor(ctx, f); err != nil {
+			return nil, err
+		}
+	}
+	write := flags&syscall.O_ACCMODE != syscall.O_RDONLY
+	if !write {
+		t.refreshAtOpen()
+	}
+	var proc process
+	if write {
+		proc = processOf(caller.TID)
+	}
+	t.mu.Lock()
+	h, err := t.openLocked(f, flags, caller)
+	if err != nil {
+		t.mu.Unlock()
+		return nil, err
+	}
+	h.proc = proc
+	arrival := t.rec.L.Arrival
+	t.used = time.Now()
+	t.mu.Unlock()
+	if flags&syscall.O_TRUNC == 0 && flags&syscall.O_ACCMODE != syscall.O_WRONLY {
+		t.c.know.saw(t, caller.TID, arrival)
+	}
+	t.c.freshness.opened(t)
+	return h, nil
+}
+
+func (t *Table) openLocked(f *File, flags int, caller Caller) (*Handle, error) {
+	_, tgen, _ := f.place()
+	if t.rec.Gone == nil && t.rec.L.Gen != tgen {
+		return nil, fmt.Errorf("%s: %w", t.path(), ErrStale)
+	}
+	accmode := flags & syscall.O_ACCMODE
+	// A mapping writes without a message to us, and O_TRUNC does it at once: both
+	// need a file of their own. Plain writes copy only when they touch old bytes.
+	if accmode == syscall.O_RDWR || accmode != syscall.O_RDONLY && flags&syscall.O_TRUNC != 0 {
+		if err := t.unshareLocked(tgen); err != nil {
+			return nil, err
+		}
+	}
+	h, err := f.openDisk(t.genPath(tgen), flags, caller)
+	if err != nil {
+		return nil, err
+	}
+	if h.writable {
+		t.writers[h] = struct{}{}
+		if flags&syscall.O_TRUNC != 0 {
+			h.touch()
+		}
+	} else {
+		t.readers++
+		t.noteReadLocked(caller.TID)
+	}
+	h.opened.Store(true)
+	return h, nil
+}
+
+// release ends a handle of the table.
+func (t *Table) release(h *Handle) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !h.opened.Swap(false) {
+		return
+	}
+	if !h.writable {
+		t.readers--
+		if t.rec.ShowKeys || t.incomingLocked() {
+			t.wakeLocked(t.c.settle())
+		}
+		return
+	}
+	delete(t.writers, h)
+	// A mapping may have written after the last FLUSH (K5).
+	if _, err := t.noticeLocked(h.file, h); err != nil {
+		t.c.log.Error("save not noted", "path", t.path(), "error", err)
+	}
+	t.quiet = time.Now()
+	t.wakeLocked(t.settleLocked())
+}
+
+// noticeLocked looks whether L has changed since it was last looked at, by size,
+// mtime and ctime, and if so notes a save. h is who wrote, nil if not known.
+func (t *Table) noticeLocked(f *File, h *Handle) (changed bool, err error) {
+	_, tgen, _ := f.place()
+	if t.rec.L.Gen != tgen || t.rec.Gone != nil {
+		return false, nil // written under a name that is no longer the table's
+	}
+	var st unix.Stat_t
+	if err := f.stat(&st); err != nil {
+		return false, err
+	}
+	last := &t.rec.Save
+	if st.Size == last.Len && st.Mtim.Nano() == last.Mtime && st.Ctim.Nano() == last.Ctime {
+		return false, nil
+	}
+	if t.rec.S.Gen == tgen && st.Size == t.rec.S.Len && t.rec.L.Len == st.Size {
+		// Only attributes: the bytes are protected.
+		last.Mtime, last.Ctime = st.Mtim.Nano(), st.Ctim.Nano()
+		return false, t.saveLocked(state.Normal)
+	}
+	s := save{Seq: last.Seq + 1, Len: st.Size, Mtime: st.Mtim.Nano(), Ctime: st.Ctim.Nano(), Time: time.Now()}
+	t.describeLocked(&s, tgen, st.Size, h)
+	return true, t.newSaveLocked(s, content{Gen: tgen, Len: st.Size, Arrival: s.Known})
+}
+
+// describeLocked fills in how the bytes came about and what their writer knew.
+func (t *Table) describeLocked(s *save, tgen uint64, size int64, h *Handle) {
+	r := &t.rec
+	switch {
+	case r.S.Gen == tgen && size >= r.S.Len && r.S.Len > 0:
+		s.How = byGrowth
+		s.Known = r.L.Arrival
+	case h != nil && h.flags&syscall.O_TRUNC == 0 && r.L.Len > 0 && r.Save.Len > 0:
+		// Bytes written into existing ones know what those hold.
+		s.How = inPlace
+		s.Known = r.L.Arrival
+	default:
+		s.How = inPlace
+		var proc process
+		if h != nil {
+			proc = h.proc
+		}
+		s.Known, s.Doubt = t.knownByLocked(proc, ^uint64(0))
+	}
+	// Parts of one save: what an earlier part of the same writing did not know.
+	if r.Save.Seq > r.CleanSeq {
+		if r.Save.Known < s.Known && s.How != byGrowth && h != nil && h.flags&syscall.O_TRUNC == 0 {
+			s.Known = r.Save.Known
+		}
+		if s.Doubt == 0 && s.How != byGrowth && h != nil && h.flags&syscall.O_TRUNC == 0 {
+			s.Doubt = r.Save.Doubt
+		}
+	}
+	if h != nil {
+		s.Killed = h.failed.Load()
+	}
+}
+
+// knownByLocked is knower.of with all sightings taken.
+func (t *Table) knownByLocked(proc process, before uint64) (known, doubt int64) {
+	if t.rec.Arrivals == 0 {
+		return 0, 0
+	}
+	newest := t.rec.S.Arrival
+	if proc == "" {
+		return newest, 1
+	}
+	t.c.know.wait()
+	return t.c.know.of(t, proc, before, newest)
+}
+
+// newSaveLocked makes x the content under the name.
+func (t *Table) newSaveLocked(s save, x content) error {
+	t.rec.Save = s
+	t.rec.L = x
+	t.rec.Error = ""
+	if t.firstDirty.IsZero() {
+		t.firstDirty = s.Time
+	}
+	t.quiet = s.Time
+	if err := t.saveLocked(state.Normal); err != nil {
+		return err
+	}
+	t.wakeLocked(t.settleLocked())
+	return nil
+}
+
+// flushHandle is close(2) of a descriptor that may have written.
+func (t *Table) flushHandle(ctx context.Context, h *Handle, caller Caller) error {
+	killed := killedBySignal(caller.TID)
+	t.mu.Lock()
+	changed, err := t.noticeLocked(h.file, h)
+	wrote := h.unchecked.Swap(false)
+	if err == nil && killed && t.rec.L.Gen == h.file.tgen && (wrote || changed) {
+		t.rec.Save.Killed = true
+		err = t.saveLocked(state.Normal)
+	}
+	mine := t.rec.Gone == nil && t.rec.L.Gen == h.file.tgen
+	seq := t.rec.Save.Seq
+	t.mu.Unlock()
+	if err != nil {
+		return fmt.Errorf("%s: the save is on disk but could not be noted: %w", t.path(), err)
+	}
+	if !mine || !changed && !wrote {
+		return nil
+	}
+	if err := t.checkNow(seq); err != nil {
+		return err
+	}
+	if t.c.cfg.SyncRemote && len(t.otherWriters(h)) == 0 {
+		return t.pushNow(ctx)
+	}
+	return nil
+}
+
+func (t *Table) otherWriters(h *Handle) []*Handle {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var others []*Handle
+	for o := range t.writers {
+		if o != h && o.wrote.Load() {
+			others = append(others, o)
+		}
+	}
+	return others
+}
+
+// syncHandle is fsync(2), after the bytes are on disk.
+func (t *Table) syncHandle(ctx context.Context, h *Handle) error {
+	t.mu.Lock()
+	_, err := t.noticeLocked(h.file, h)
+	mine := t.rec.Gone == nil && t.rec.L.Gen == h.file.tgen
+	if err == nil && mine {
+		t.rec.Save.Synced = true
+		if err = t.c.disk.SyncDir("fsync:dir", t.dir); err == nil {
+			err = t.saveLocked(state.Full)
+		}
+	}
+	seq := t.rec.Save.Seq
+	t.mu.Unlock()
+	if err != nil {
+		return fmt.Errorf("%s: fsync: %w", t.path(), err)
+	}
+	if !mine || seq == 0 {
+		return nil
+	}
+	if err := t.checkNow(seq); err != nil {
+		return err
+	}
+	if t.c.cfg.SyncRemote {
+		return t.pushNow(ctx)
+	}
+	return nil
+}
+
+// noticeOutsideHandle is for truncate(2) by name.
+func (t *Table) noticeOutsideHandle(f *File) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if _, err := t.noticeLocked(f, nil); err != nil {
+		t.c.log.Error("save not noted", "path", t.path(), "error", err)
+	}
+}

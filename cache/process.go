@@ -1,0 +1,79 @@
+package cache
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+)
+
+// process is a program that is running: thread group and start time, in a form
+// that can't be confused with a later process of the same number. Empty: not known.
+type process string
+
+// pfSignaled is PF_SIGNALED of the kernel: killed by a signal.
+const pfSignaled = 0x400
+
+// processOf finds the process of a thread.
+func processOf(tid uint32) process {
+	if tid == 0 {
+		return ""
+	}
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", tid))
+	if err != nil {
+		return "" // it has ended meanwhile: it is not known, which is an answer
+	}
+	_, rest, ok := bytes.Cut(status, []byte("\nTgid:\t"))
+	if !ok {
+		return ""
+	}
+	tgid, _, _ := bytes.Cut(rest, []byte("\n"))
+	start, ok := statField(string(tgid), 22)
+	if !ok {
+		return ""
+	}
+	return process(string(tgid) + "/" + start)
+}
+
+// alive reports whether the process still runs.
+func (p process) alive() bool {
+	tgid, start, ok := strings.Cut(string(p), "/")
+	if !ok {
+		return false
+	}
+	now, ok := statField(tgid, 22)
+	return ok && now == start
+}
+
+// killedBySignal reports whether the thread is dying of a signal: its
+// descriptors are being closed by the kernel, not by the program.
+func killedBySignal(tid uint32) bool {
+	if tid == 0 {
+		return false
+	}
+	field, ok := statField(strconv.FormatUint(uint64(tid), 10), 9)
+	if !ok {
+		return false
+	}
+	flags, err := strconv.ParseUint(field, 10, 64)
+	return err == nil && flags&pfSignaled != 0
+}
+
+// statField returns field n (from 1) of /proc/ID/stat.
+func statField(id string, n int) (string, bool) {
+	stat, err := os.ReadFile("/proc/" + id + "/stat")
+	if err != nil {
+		return "", false
+	}
+	// The second field is a name in parentheses that may hold anything.
+	end := bytes.LastIndexByte(stat, ')')
+	if end < 0 {
+		return "", false
+	}
+	fields := bytes.Fields(stat[end+1:])
+	if n-3 < 0 || n-3 >= len(fields) {
+		return "", false
+	}
+	return string(fields[n-3]), true
+}

@@ -1,0 +1,315 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/ragasfs/ragasfs/backends"
+	"github.com/ragasfs/ragasfs/backends/table"
+	"github.com/ragasfs/ragasfs/cache/state"
+)
+
+// suspect is a version in the store that looks as if it were being written:
+// empty, unparseable, or a shorter beginning of what was there. It is believed
+// after the settle time only.
+type suspect struct {
+	version backends.Version
+	since   time.Time
+}
+
+// stepRefresh takes in a newer version from the store if there is reason to
+// look. R moves; L follows in stepIncoming.
+func (t *Table) stepRefresh(ctx context.Context) error {
+	t.mu.Lock()
+	look := t.stale && t.rec.InStore && t.intent == nil
+	t.mu.Unlock()
+	if !look {
+		return nil
+	}
+	return t.refresh(ctx)
+}
+
+// refresh compares R with the store and loads what is newer.
+func (t *Table) refresh(ctx context.Context) error {
+	fresh, err := t.probe(ctx)
+	if err != nil || fresh {
+		return err
+	}
+	got, err := t.fetch(ctx)
+	if errors.Is(err, backends.ErrNotFound) {
+		t.c.vanished(t)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if later := t.suspicious(got); later {
+		return nil
+	}
+	return t.takeIn(got)
+}
+
+// probe asks cheaply whether R is what the store has.
+func (t *Table) probe(ctx context.Context) (fresh bool, err error) {
+	t.mu.Lock()
+	ref, version := t.rec.Ref, t.rec.Version
+	t.mu.Unlock()
+	entry, ok, err := t.c.store.Probe(ctx, ref)
+	if errors.Is(err, backends.ErrNotFound) {
+		t.c.vanished(t)
+		return true, nil
+	}
+	if err != nil || !ok {
+		return false, err
+	}
+	t.c.health.succeeded()
+	if entry.Version == "" || entry.Version != version {
+		return false, nil
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.checked, t.stale = time.Now(), false
+	t.suspect = suspect{}
+	t.rec.Vanished = nil
+	return true, nil
+}
+
+// suspicious reports whether what was fetched is not to be believed yet.
+func (t *Table) suspicious(got fetched) bool {
+	if t.c.props.Form != backends.Documents || !t.looksHalf(got) {
+		return false
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.suspect.version != got.version || got.version == "" {
+		t.suspect = suspect{version: got.version, since: time.Now()}
+	}
+	wait := t.c.settle() - time.Since(t.suspect.since)
+	if wait <= 0 {
+		return false
+	}
+	t.checked = time.Now()
+	time.AfterFunc(wait, func() { t.wake(0) })
+	return true
+}
+
+// looksHalf: empty, not a table, or a beginning of R.
+func (t *Table) looksHalf(got fetched) bool {
+	if got.content.Len == 0 {
+		return true
+	}
+	src, err := t.openContent(got.content)
+	if err != nil {
+		return true
+	}
+	defer src.Close()
+	found, err := table.Check(src)
+	if err != nil || found.Problem != nil && (found.Problem.Beginning || found.Problem.Kind == table.Unterminated || found.Problem.Kind == table.TooFewCells) {
+		return true
+	}
+	t.mu.Lock()
+	r := t.rec.R
+	t.mu.Unlock()
+	if r.none() || got.content.Len >= r.Len {
+		return false
+	}
+	old, err := t.openContent(content{Gen: r.Gen, Len: got.content.Len})
+	if err != nil {
+		return false
+	}
+	defer old.Close()
+	return equalSources(old, src)
+}
+
+// equalSources compares two contents of the same length.
+func equalSources(a, b *fileSource) bool {
+	if a.n != b.n {
+		return false
+	}
+	const block = 1 << 18
+	p, q := make([]byte, block), make([]byte, block)
+	for off := int64(0); off < a.n; off += block {
+		n, err := a.ReadAt(p, off)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return false
+		}
+		m, err := b.ReadAt(q, off)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return false
+		}
+		if string(p[:n]) != string(q[:m]) {
+			return false
+		}
+	}
+	return true
+}
+
+// takeIn makes what was fetched the new R. What it changed is an arrival.
+func (t *Table) takeIn(got fetched) error {
+	if err := t.ensureKeys(); err != nil {
+		return err
+	}
+	t.mu.Lock()
+	r := t.rec.R
+	t.mu.Unlock()
+	if r.none() {
+		return t.adoptFirst(got)
+	}
+	cmp, err := t.compareWith(r, got)
+	if err != nil {
+		return err
+	}
+	x := got.content
+	if cmp.SameBytes {
+		x = r
+	} else if x.Keys == 0 {
+		n, err := t.writeKeys(cmp.Keys, false)
+		if err != nil {
+			return err
+		}
+		x.Keys, x.Rows = n, int64(cmp.Keys.Len())
+	}
+	x.Arrival = r.Arrival
+	if !cmp.Changes.Empty() {
+		n, err := t.recordArrival(cmp.Changes)
+		if err != nil {
+			return err
+		}
+		x.Arrival = n
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.rec.R = x
+	t.suspect = suspect{}
+	t.tookLocked(got)
+	t.rec.StoreSize = got.content.Len
+	return t.saveLocked(state.Normal)
+}
+
+// adoptFirst is for a table that exists here and turns out to exist in the store.
+func (t *Table) adoptFirst(got fetched) error {
+	t.mu.Lock()
+	t.rec.S, t.rec.R = got.content, got.content
+	t.tookLocked(got)
+	l, lost := t.rec.L, t.rec.StateLost
+	err := t.saveLocked(state.Normal)
+	t.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	if lost {
+		if err := t.clearLost(l, got.content); err != nil {
+			return err
+		}
+	}
+	return t.ensureKeys()
+}
+
+// clearLost ends the hold of a table whose facts were lost if its content turns
+// out to be the store's.
+func (t *Table) clearLost(l, s content) error {
+	a, err := t.openContent(l)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	b, err := t.openContent(s)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	if !equalSources(a, b) {
+		return nil
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.rec.StateLost, t.rec.Decision = false, nil
+	t.rec.CleanSeq = t.rec.Save.Seq
+	return t.saveLocked(state.Normal)
+}
+
+// compareWith is the difference between a content of ours and what was fetched.
+func (t *Table) compareWith(old content, got fetched) (*table.Comparison, error) {
+	a, err := t.openContent(old)
+	if err != nil {
+		return nil, err
+	}
+	defer a.Close()
+	b, err := t.openContent(got.content)
+	if err != nil {
+		return nil, err
+	}
+	defer b.Close()
+	keys, err := t.keysOf(old)
+	if err != nil {
+		return nil, err
+	}
+	next := table.Content{Source: b}
+	if got.content.Keys != 0 {
+		if next.Keys, err = t.keysOf(got.content); err != nil {
+			return nil, err
+		}
+	}
+	opt := table.CompareOptions{NewKey: t.newKey, Lenient: true}
+	if t.c.props.Form == backends.Rows {
+		opt.RowStore = true
+		opt.Columns = got.columns
+		opt.ForeignKey = func(string) table.ForeignKey { return table.ForeignAdopt }
+	}
+	cmp, err := table.Compare(table.Content{Source: a, Keys: keys}, next, opt)
+	if err != nil {
+		return nil, fmt.Errorf("%s: comparing with the store: %w", t.path(), err)
+	}
+	return cmp, nil
+}
+
+// bringUpToDate compares the store with R before a push, by version where there
+// is one, else by a reload.
+func (t *Table) bringUpToDate(ctx context.Context) error {
+	if t.c.props.CompareAndSwap {
+		t.mu.Lock()
+		stale := t.stale
+		t.mu.Unlock()
+		if !stale {
+			return nil // the store itself refuses a stale base
+		}
+	}
+	return t.refresh(ctx)
+}
+
+// incomingLocked: L lacks something that the store has, or ids that were assigned.
+func (t *Table) incomingLocked() bool {
+	r := &t.rec
+	if r.Gone != nil || r.L.none() || t.dirtyLocked() {
+		return false
+	}
+	return !r.R.same(r.S) || r.ShowKeys || r.L.Arrival < r.S.Arrival
+}
+
+// stepIncoming shows what came from elsewhere: a new generation under the same
+// name. It waits while a program writes or an editor has the file (its marker
+// stands beside it); open files keep what they have.
+func (t *Table) stepIncoming() error {
+	t.mu.Lock()
+	wanted := t.incomingLocked()
+	onlyKeys := wanted && t.rec.R.same(t.rec.S) && t.rec.L.Arrival >= t.rec.S.Arrival
+	blocked := t.blockedLocked()
+	t.mu.Unlock()
+	if !wanted || blocked || onlyKeys {
+		return nil // assigned ids are shown at the next open
+	}
+	return t.incoming()
+}
+
+// blockedLocked: somebody has the file in hand.
+func (t *Table) blockedLocked() bool {
+	for h := range t.writers {
+		if h.wrote.Load() && h.file == t.files[t.rec.L.Gen] {
+			return true
+		}
+	}
+	return t.c.editorMarker(t.rec.Project+"/"+string(t.rec.Kind), t.rec.Name+".csv")
+}

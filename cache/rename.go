@@ -1,0 +1,396 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ragasfs/ragasfs/cache/state"
+)
+
+// Rename renames. What it means depends on what the names are: see the cases.
+func (c *Cache) Rename(ctx context.Context, oldDir, oldName, newDir, newName string, flags RenameFlags, caller Caller) error {
+	if flags&^(RenameNoReplace|RenameExchange) != 0 {
+		return fmt.Errorf("rename flags %#x: %w", flags, syscall.EINVAL)
+	}
+	if err := c.loadForRename(ctx, oldDir, oldName, newDir, newName, flags); err != nil {
+		return err
+	}
+	c.names.Lock()
+	defer c.names.Unlock()
+	r := renaming{c: c, flags: flags, caller: caller,
+		from: c.placeLocked(oldDir), to: c.placeLocked(newDir), oldName: oldName, newName: newName}
+	if err := c.writable(r.from, oldName); err != nil {
+		return err
+	}
+	if err := c.writable(r.to, newName); err != nil {
+		return err
+	}
+	r.resolve()
+	return r.do()
+}
+
+// loadForRename loads a table whose bytes a rename is about to move elsewhere.
+func (c *Cache) loadForRename(ctx context.Context, oldDir, oldName, newDir, newName string, flags RenameFlags) error {
+	c.names.Lock()
+	r := renaming{c: c, from: c.placeLocked(oldDir), to: c.placeLocked(newDir), oldName: oldName, newName: newName}
+	r.resolve()
+	c.names.Unlock()
+	need := []*Table{}
+	if r.src != nil && (!r.ontoTable || r.dst != nil) {
+		need = append(need, r.src)
+	}
+	if r.dst != nil && flags&RenameExchange != 0 {
+		need = append(need, r.dst)
+	}
+	for _, t := range need {
+		t.mu.Lock()
+		f := t.fileLocked()
+		t.mu.Unlock()
+		if f.tgenNow() == 0 && t.visible() {
+			if err := t.loadFor(ctx, f); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// renaming is one rename under Cache.names.
+type renaming struct {
+	c                *Cache
+	flags            RenameFlags
+	caller           Caller
+	from, to         place
+	oldName, newName string
+
+	src       *Table // the source is a table
+	dst       *Table // the target name is or was a table's
+	ontoTable bool   // the target name is a table's name
+	stem      string // of the target, without ".csv"
+}
+
+func (r *renaming) resolve() {
+	if stem, ok := tableName(r.oldName); ok && r.from.level == kindDir {
+		if t := r.from.project.tables[r.from.kind][stem]; t != nil && t.visible() {
+			r.src = t
+		}
+	}
+	if stem, ok := tableName(r.newName); ok && r.to.level == kindDir {
+		r.ontoTable, r.stem = true, stem
+		r.dst = r.to.project.tables[r.to.kind][stem]
+	}
+}
+
+func (r *renaming) do() error {
+	source, err := r.c.lookupLocked(r.from, r.oldName)
+	if err != nil {
+		return err
+	}
+	target, terr := r.c.lookupLocked(r.to, r.newName)
+	exists := terr == nil
+	isDir := source.Attr.Mode&syscall.S_IFMT == syscall.S_IFDIR
+	switch {
+	case exists && r.flags&RenameNoReplace != 0:
+		return &fs.PathError{Op: "rename", Path: path.Join(r.to.path, r.newName), Err: fs.ErrExist}
+	case !exists && r.flags&RenameExchange != 0:
+		return terr
+	case exists && source.Attr.Ino == target.Attr.Ino && source.Attr.Gen == target.Attr.Gen:
+		return nil
+	case r.from.level == rootDir && isDir && !strings.HasPrefix(r.oldName, "."), r.isFolder(r.from, r.oldName, isDir):
+		return r.renameProject(isDir)
+	case r.flags&RenameExchange != 0:
+		return r.exchange()
+	case r.src != nil && r.ontoTable:
+		return r.tableToTable()
+	case r.src != nil:
+		if exists && target.Attr.Mode&syscall.S_IFMT == syscall.S_IFDIR {
+			return fmt.Errorf("%s: %w", r.newName, ErrIsDir)
+		}
+		return r.away()
+	case r.ontoTable && source.File != nil:
+		return r.onto(source.File)
+	case r.ontoTable && !isDir, r.to.level == rootDir && isDir && !strings.HasPrefix(r.newName, "."):
+		return fmt.Errorf("%s: %w", path.Join(r.to.path, r.newName), ErrNotPermitted)
+	}
+	return r.scratch()
+}
+
+// isFolder: datasets or experiments of a project.
+func (r *renaming) isFolder(at place, name string, isDir bool) bool {
+	return at.level == projectDir && backs(at, name, isDir)
+}
+
+// renameProject: the store may not be able to; one that the store has not seen
+// yet and that is empty is simply called otherwise.
+func (r *renaming) renameProject(bool) error {
+	c := r.c
+	p := c.projects[r.oldName]
+	if r.from.level != rootDir || r.to.level != rootDir || p == nil || p.rec.InStore || len(p.tables["datasets"])+len(p.tables["experiments"]) > 0 {
+		return fmt.Errorf("%s: a project can't be renamed here; copy it: %w", path.Join(r.from.path, r.oldName), ErrNotPermitted)
+	}
+	if err := checkName(r.newName); err != nil {
+		return err
+	}
+	if q := c.projects[r.newName]; q != nil {
+		return &fs.PathError{Op: "rename", Path: r.newName, Err: fs.ErrExist}
+	}
+	if err := c.disk.Rename("project:rename", c.scratchPath(r.oldName), c.scratchPath(r.newName)); err != nil {
+		return err
+	}
+	c.movePathsLocked(c.scratchPath(r.oldName), c.scratchPath(r.newName))
+	delete(c.projects, r.oldName)
+	old := p.rec.Name
+	p.rec.Name, p.rec.Ref.Project = r.newName, r.newName
+	c.projects[r.newName] = p
+	return c.db.Update(state.Normal, func(tx *state.Tx) error {
+		if err := tx.Delete(kindProject, old); err != nil {
+			return err
+		}
+		return tx.Put(kindProject, p.rec.Name, &p.rec)
+	})
+}
+
+// scratch renames among scratch.
+func (r *renaming) scratch() error {
+	c := r.c
+	if err := c.ensureBackingLocked(r.to); err != nil {
+		return err
+	}
+	from := c.scratchPath(path.Join(r.from.path, r.oldName))
+	to := c.scratchPath(path.Join(r.to.path, r.newName))
+	c.forgetPathLocked(to)
+	if err := c.disk.Rename("scratch:rename", from, to); err != nil {
+		return err
+	}
+	c.movePathsLocked(from, to)
+	return nil
+}
+
+// movePathsLocked follows a rename of a scratch file or directory.
+func (c *Cache) movePathsLocked(from, to string) {
+	for _, f := range c.scratch {
+		f.mu.Lock()
+		if f.path == from {
+			f.path = to
+		} else if rest, ok := strings.CutPrefix(f.path, from+"/"); ok {
+			f.path = filepath.Join(to, rest)
+		}
+		f.mu.Unlock()
+	}
+}
+
+// forgetPathLocked: the scratch file of this name is about to lose it.
+func (c *Cache) forgetPathLocked(p string) {
+	var st unix.Stat_t
+	if unix.Lstat(p, &st) != nil || st.Mode&syscall.S_IFMT != syscall.S_IFREG {
+		return
+	}
+	id := diskID{dev: uint64(st.Dev), ino: st.Ino}
+	f := c.scratch[id]
+	if f == nil {
+		return
+	}
+	f.mu.Lock()
+	if f.path == p {
+		f.path = ""
+	}
+	f.mu.Unlock()
+	if st.Nlink <= 1 {
+		delete(c.scratch, id)
+		c.dropOrigin(id)
+	}
+}
+
+// onto is a rename of a scratch file onto a table's name: an edit of the table
+// as a whole. It is checked and recorded, not sent. If it answers an error
+// nothing has changed.
+func (r *renaming) onto(f *File) error {
+	c := r.c
+	known := r.dst != nil
+	t, err := c.tableForLocked(r.to, r.stem)
+	if err != nil {
+		return err
+	}
+	err = r.adopt(t, f)
+	if err != nil && !known {
+		c.dropTableLocked(t)
+	}
+	return err
+}
+
+func (r *renaming) adopt(t *Table, f *File) error {
+	c := r.c
+	if err := t.makeDir(); err != nil {
+		return err
+	}
+	from := f.diskPath()
+	t.begin()
+	defer t.end()
+	t.mu.Lock()
+	gen := t.newGenLocked()
+	t.mu.Unlock()
+	if err := c.disk.Link("rename:link", from, t.genPath(gen)); err != nil {
+		return err
+	}
+	if err := r.check(t, gen, from); err != nil {
+		return errors.Join(err, c.disk.Remove("rename:undo", t.genPath(gen)))
+	}
+	t.mu.Lock()
+	err := r.bindLocked(t, f, gen)
+	t.mu.Unlock()
+	if err != nil {
+		return errors.Join(err, c.disk.Remove("rename:undo", t.genPath(gen)))
+	}
+	if err := c.disk.Remove("rename:source", from); err != nil {
+		c.log.Warn("the old name of a renamed file is left behind", "path", from, "error", err)
+	}
+	c.touchDir(r.from)
+	c.touchDir(r.to)
+	return nil
+}
+
+// check judges the bytes that are about to become the table's. What is refused
+// is kept in lost+found.
+func (r *renaming) check(t *Table, gen uint64, from string) error {
+	info, err := os.Stat(t.genPath(gen))
+	if err != nil {
+		return err
+	}
+	if info.Size() > checkMax {
+		return nil // judged after the settle time
+	}
+	problem, err := t.problemOf(content{Gen: gen, Len: info.Size()})
+	if err != nil {
+		r.c.log.Warn("save not checked at rename", "path", t.path(), "error", err)
+		return nil
+	}
+	if problem == nil || problem.Beginning {
+		return nil
+	}
+	kept := filepath.Join(r.c.dir.LostFound(), strings.ReplaceAll(t.path(), "/", "_")+"."+time.Now().UTC().Format("20060102T150405.000000000Z")+".csv")
+	if _, err := r.c.disk.Copy("rename:refused", kept, t.genPath(gen), info.Size()); err != nil {
+		return err
+	}
+	r.c.log.Warn("rename refused", "path", t.path(), "reason", problem.Error(), "from", from, "copy", kept)
+	return fmt.Errorf("%s: %w: %w", t.path(), ErrInvalid, problem)
+}
+
+// bindLocked makes the file the table's content.
+func (r *renaming) bindLocked(t *Table, f *File, gen uint64) error {
+	c := r.c
+	var st unix.Stat_t
+	if err := unix.Stat(t.genPath(gen), &st); err != nil {
+		return wrapPath("rename", t.path(), err)
+	}
+	f.mu.Lock()
+	creator, created, origin := f.creator, f.created, f.origin
+	f.mu.Unlock()
+	s := save{Seq: t.rec.Save.Seq + 1, How: byRename, Time: time.Now(),
+		Len: st.Size, Mtime: st.Mtim.Nano(), Ctime: st.Ctim.Nano()}
+	if origin.Table == t.id {
+		s.Known = origin.Arrival
+	} else {
+		s.Known, s.Doubt = t.knownByLocked(creator, created)
+	}
+	old := t.rec
+	t.rec.Gone = nil
+	t.rec.Ino = f.ino
+	if err := t.newSaveLocked(s, content{Gen: gen, Len: st.Size, Arrival: s.Known}); err != nil {
+		t.rec = old
+		return err
+	}
+	c.inoTaken[f.ino] = true
+	delete(c.scratch, f.disk)
+	c.dropOrigin(f.disk)
+	f.mu.Lock()
+	f.table, f.tgen, f.path = t, gen, ""
+	handles := f.handles
+	for h := range handles {
+		h.opened.Store(true)
+		if h.writable {
+			t.writers[h] = struct{}{}
+		} else {
+			t.readers++
+		}
+	}
+	f.mu.Unlock()
+	t.files[gen] = f
+	t.protectLocked()
+	return nil
+}
+
+// away is a rename of a table to a scratch name. The store keeps the table; if
+// the name does not come back it is held.
+func (r *renaming) away() error {
+	c, t := r.c, r.src
+	if err := c.ensureBackingLocked(r.to); err != nil {
+		return err
+	}
+	ino, err := c.nextIno()
+	if err != nil {
+		return err
+	}
+	to := c.scratchPath(path.Join(r.to.path, r.newName))
+	c.forgetPathLocked(to)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	gen := t.rec.L.Gen
+	f := t.fileLocked()
+	if err := t.unshareLocked(gen); err != nil {
+		return err
+	}
+	if err := c.disk.Rename("away:move", t.genPath(gen), to); err != nil {
+		return err
+	}
+	held := origin{Table: t.id, Arrival: t.rec.L.Arrival}
+	t.rec.L = content{}
+	t.rec.Gone = &gone{Since: time.Now(), Renamed: true}
+	t.rec.Ino = ino
+	c.inoTaken[ino] = true
+	t.unbindLocked(f, gen)
+	if err := c.scratchFromLocked(f, to, held); err != nil {
+		return err
+	}
+	c.touchDir(r.from)
+	c.touchDir(r.to)
+	t.wakeLocked(c.settle())
+	return t.saveLocked(state.Normal)
+}
+
+// unbindLocked: the file is no content of the table any more.
+func (t *Table) unbindLocked(f *File, gen uint64) {
+	delete(t.files, gen)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for h := range f.handles {
+		if h.opened.Swap(false) && !h.writable {
+			t.readers--
+		}
+		delete(t.writers, h)
+	}
+	f.protected.Store(0)
+}
+
+// scratchFromLocked makes a table's file a scratch file that stands at p.
+func (c *Cache) scratchFromLocked(f *File, p string, from origin) error {
+	var st unix.Stat_t
+	if err := unix.Lstat(p, &st); err != nil {
+		return wrapPath("rename", p, err)
+	}
+	id := diskID{dev: uint64(st.Dev), ino: st.Ino}
+	f.mu.Lock()
+	f.table, f.tgen, f.path, f.disk, f.origin = nil, 0, p, id, from
+	f.mu.Unlock()
+	c.scratch[id] = f
+	return c.putOrigin(id, &st, from)
+}

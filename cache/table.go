@@ -1,0 +1,153 @@
+package cache
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/ragasfs/ragasfs/backends/table"
+	"github.com/ragasfs/ragasfs/cache/state"
+)
+
+// Table is one table: a name in the mount and what it is bound to.
+//
+// Its worker (work.go) is the only one that judges, pushes and refreshes it;
+// file operations only change facts under mu and wake the worker.
+type Table struct {
+	// Constant.
+	c   *Cache
+	id  string
+	dir string // t/TID
+
+	mu sync.Mutex
+	// Guarded by mu.
+	rec        record
+	files      map[uint64]*File          // by generation: content files that the kernel may know
+	writers    map[*Handle]struct{}      // open for writing, on any content file of this table
+	readers    int                       // open for reading only
+	sources    map[*fileSource]struct{}  // contents that are being read
+	shots      map[*shot]struct{}        // verdicts and pushes under way
+	ops        int                       // work under way that makes generations
+	collected  struct{ gen, seq uint64 } // last numbers when garbage was last collected
+	intent     *intent                   // the open intent, nil if none
+	load       *loading                  // the load under way, nil if none
+	lastReads  []lastRead                // the last few opens for reading
+	used       time.Time                 // last open: is it in use?
+	checked    time.Time                 // when it was last compared with the store
+	stale      bool                      // something said that the store has a newer version
+	suspect    suspect                   // a version that is not believed yet
+	quiet      time.Time                 // last event: the settle time counts from here
+	firstDirty time.Time                 // since when there is something unsent: bounds the settle time
+	pushing    bool
+	pushTook   time.Duration // duration of the last push
+	backoff    time.Duration // wait before the next try; 0 after success
+	notBefore  time.Time     // by backoff
+	conflicts  []conflictRecord
+	counted    struct { // rows of L, counted for the status
+		of   content
+		seq  uint64
+		rows int64
+	}
+	missing   time.Time // when it was last missing in a listing
+	madeAt    time.Time // when it was made or renamed in the store from here
+	syncedSeq uint64    // the save whose content is power safe
+	parked    []parkedRecord
+
+	worker worker
+}
+
+// path is where the table stands in the mount.
+func (t *Table) path() string { return t.rec.path() }
+
+func (r *record) path() string {
+	return r.Project + "/" + string(r.Kind) + "/" + r.Name + ".csv"
+}
+
+// genPath is the file of a generation.
+func (t *Table) genPath(gen uint64) string {
+	return filepath.Join(t.dir, "g"+strconv.FormatUint(gen, 10)+".csv")
+}
+
+func (t *Table) keysPath(n uint64) string {
+	return filepath.Join(t.dir, "k"+strconv.FormatUint(n, 10)+".ids")
+}
+
+func (t *Table) arrivalPath(n int64) string {
+	return filepath.Join(t.dir, "a"+strconv.FormatInt(n, 10)+".gob")
+}
+
+// newGenLocked takes a new generation number.
+func (t *Table) newGenLocked() uint64 {
+	t.rec.LastGen++
+	return t.rec.LastGen
+}
+
+// saveLocked writes the record down.
+func (t *Table) saveLocked(level state.Level) error {
+	t.protectLocked()
+	if gen := t.rec.S.Gen; gen != 0 && !slices.Contains(t.rec.Agreed, gen) {
+		t.rec.Agreed = append(t.rec.Agreed, gen)
+	}
+	err := t.c.db.Update(level, func(tx *state.Tx) error {
+		if t.intent != nil {
+			if err := tx.Put(kindIntent, t.id, t.intent); err != nil {
+				return err
+			}
+		}
+		return tx.Put(kindTable, t.id, &t.rec)
+	})
+	if err != nil {
+		return fmt.Errorf("%s: cannot note the state of the table: %w", t.path(), err)
+	}
+	return nil
+}
+
+// must is for facts whose loss is repaired by the next commit or by recovery:
+// the error is logged and the fact stays in memory.
+func (t *Table) noteLocked(level state.Level) {
+	if err := t.saveLocked(level); err != nil {
+		t.c.log.Error("state not written", "path", t.path(), "error", err,
+			"remedy", "free space on the disk of the state directory")
+	}
+}
+
+// dirtyLocked reports whether L holds something that may have to be sent.
+func (t *Table) dirtyLocked() bool {
+	if t.rec.Gone != nil {
+		return false
+	}
+	return t.rec.Save.Seq > t.rec.CleanSeq
+}
+
+// decidedLocked reports whether the newest save is held or invalid.
+func (t *Table) decidedLocked() bool {
+	d := t.rec.Decision
+	return d != nil && d.Op == "" && d.Seq == t.rec.Save.Seq && t.rec.Confirmed != t.rec.Save.Seq
+}
+
+// newTable makes a table that is known from the state or from a listing.
+func (c *Cache) newTable(rec record) *Table {
+	t := &Table{
+		c: c, id: rec.ID, dir: c.dir.T(rec.ID), rec: rec,
+		files:   map[uint64]*File{},
+		writers: map[*Handle]struct{}{},
+		sources: map[*fileSource]struct{}{},
+		shots:   map[*shot]struct{}{},
+	}
+	t.worker.init(t)
+	return t
+}
+
+// keysOf reads the keys of a content.
+func (t *Table) keysOf(x content) (table.Keys, error) {
+	if x.Keys == 0 {
+		return table.Keys{}, fmt.Errorf("%s: keys of generation %d: %w", t.path(), x.Gen, errNoKeys)
+	}
+	return t.c.readKeys(t.keysPath(x.Keys), int(x.Rows))
+}
+
+var errNoKeys = errors.New("row identities not known")
