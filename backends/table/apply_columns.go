@@ -1,0 +1,200 @@
+package table
+
+import "slices"
+
+// columnPlan says what becomes of the columns of a content to which changes are
+// applied, and where the cells of the changes go.
+type columnPlan struct {
+	header []string // of the result
+	from   []int    // place in the old record, or -1: a new column
+	// rewrites: records must be written anew, as columns come or go.
+	rewrites bool
+	extra    int // place of the first cell of an old record that has no column
+	id       int // place of the id column in the result, or -1
+
+	pairs            []cellPair
+	oldNames, newLen int // numbers of names in the headers of the changes
+}
+
+// cellPair is a column of the result and its places in the cells of a change.
+type cellPair struct {
+	place         int // in the result
+	before, after int // in Change.Before and After, -1: not there
+}
+
+// planColumns applies the column changes to a header. What the header has
+// already, or has not any more, is done.
+func planColumns(header []string, changes *Changes, rowStore bool) columnPlan {
+	plan := columnPlan{header: slices.Clone(header), extra: len(header), id: -1}
+	for place := range header {
+		plan.from = append(plan.from, place)
+	}
+	if len(header) == 0 && len(changes.NewHeader) > 0 {
+		plan.header = slices.Clone(changes.NewHeader)
+		plan.from = slices.Repeat([]int{-1}, len(plan.header))
+		plan.rewrites = true
+	} else {
+		plan.changeColumns(changes)
+	}
+	plan.oldNames, plan.newLen = len(changes.OldHeader), len(changes.NewHeader)
+	toNew := pairColumns(changes.OldHeader, changes.NewHeader, changes.Columns)
+	seen := make(map[string]int)
+	for place, name := range plan.header {
+		if rowStore && plan.id < 0 && isIDName(name) {
+			plan.id = place
+			continue
+		}
+		after := nthName(changes.NewHeader, name, seen[name])
+		seen[name]++
+		if after >= 0 {
+			plan.pairs = append(plan.pairs, cellPair{place, slices.Index(toNew, after), after})
+		}
+	}
+	return plan
+}
+
+// changeColumns drops, renames and adds columns.
+func (p *columnPlan) changeColumns(changes *Changes) {
+	for _, change := range changes.Columns {
+		at := slices.Index(p.header, change.Old)
+		switch {
+		case change.Op == DropColumn && at >= 0:
+			p.header, p.from = slices.Delete(p.header, at, at+1), slices.Delete(p.from, at, at+1)
+			p.rewrites = true
+		case change.Op == RenameColumn && at >= 0 && !slices.Contains(p.header, change.New):
+			p.header[at] = change.New
+		}
+	}
+	for _, change := range changes.Columns {
+		if change.Op != AddColumn || slices.Contains(p.header, change.New) {
+			continue
+		}
+		at := p.placeFor(changes.NewHeader, change)
+		p.header, p.from = slices.Insert(p.header, at, change.New), slices.Insert(p.from, at, -1)
+		p.rewrites = true
+	}
+}
+
+// placeFor returns where a new column goes: behind the nearest column that
+// stands before it in the header of the changes, else before those behind it.
+func (p *columnPlan) placeFor(names []string, change ColumnChange) int {
+	at := findName(names, change.New, change.Position)
+	for i := at - 1; i >= 0; i-- {
+		if place := slices.Index(p.header, names[i]); place >= 0 {
+			return place + 1
+		}
+	}
+	for i := at + 1; i >= 1 && i < len(names); i++ {
+		if place := slices.Index(p.header, names[i]); place >= 0 {
+			return place
+		}
+	}
+	return len(p.header)
+}
+
+// nthName returns the place of the n-th column of that name, -1 if there is none.
+func nthName(header []string, name string, n int) int {
+	for i, candidate := range header {
+		if candidate == name {
+			if n == 0 {
+				return i
+			}
+			n--
+		}
+	}
+	return -1
+}
+
+// sets reports whether an update sets the cells of a pair.
+func (pair cellPair) sets(change *Change) bool {
+	return cellAt(change.Before, pair.before) != cellAt(change.After, pair.after)
+}
+
+// alters reports whether an update changes anything in a record.
+func (p *columnPlan) alters(record [][]byte, change *Change) bool {
+	for _, pair := range p.pairs {
+		if pair.sets(change) && string(byteCell(record, p.from[pair.place])) != cellAt(change.After, pair.after) {
+			return true
+		}
+	}
+	if before, after := p.extras(change); !slices.Equal(before, after) {
+		var now []string
+		for _, cell := range record[min(p.extra, len(record)):] {
+			now = append(now, string(cell))
+		}
+		return !slices.Equal(now, after)
+	}
+	return false
+}
+
+// extras returns the cells of a change that have no column.
+func (p *columnPlan) extras(change *Change) (before, after []string) {
+	if len(change.Before) > p.oldNames {
+		before = change.Before[p.oldNames:]
+	}
+	if len(change.After) > p.newLen {
+		after = change.After[p.newLen:]
+	}
+	return before, after
+}
+
+// rewrite returns the cells of a record with its change (or nil).
+func (p *columnPlan) rewrite(record *Record, change *Change, key Key) []string {
+	cells := make([]string, len(p.header))
+	count := 0 // cells that the record has: a short one stays short
+	for place, from := range p.from {
+		if from >= 0 && from < len(record.Cells) {
+			cells[place] = string(record.Cells[from])
+			count = place + 1
+		}
+	}
+	if p.rewrites {
+		count = len(cells)
+	}
+	var extra []string
+	for _, cell := range record.Cells[min(p.extra, len(record.Cells)):] {
+		extra = append(extra, string(cell))
+	}
+	if change != nil {
+		for _, pair := range p.pairs {
+			if pair.sets(change) {
+				cells[pair.place] = cellAt(change.After, pair.after)
+				count = max(count, pair.place+1)
+			}
+		}
+		if before, after := p.extras(change); !slices.Equal(before, after) {
+			extra = after
+		}
+	}
+	if p.id >= 0 {
+		cells[p.id] = string(key)
+		count = max(count, p.id+1)
+	}
+	if len(extra) > 0 {
+		return append(cells, extra...)
+	}
+	return cells[:count]
+}
+
+// fresh returns the cells of a new row.
+func (p *columnPlan) fresh(change *Change) []string {
+	cells := make([]string, len(p.header))
+	count := 0
+	for _, pair := range p.pairs {
+		if pair.after < len(change.After) {
+			cells[pair.place] = change.After[pair.after]
+			count = max(count, pair.place+1)
+		}
+	}
+	if _, extra := p.extras(change); len(extra) > 0 {
+		return append(cells, extra...)
+	}
+	if p.id >= 0 {
+		cells[p.id] = string(change.Key)
+		count = len(cells)
+	}
+	if len(change.After) >= p.newLen {
+		count = len(cells)
+	}
+	return cells[:count]
+}
