@@ -19,8 +19,8 @@ type Known struct {
 
 func (k Known) takesValue() bool { return k.Value != "" }
 
-// form is how the option is written.
-func (k Known) form() string {
+// Form is how the option is written.
+func (k Known) Form() string {
 	if k.takesValue() {
 		return k.Name + "=" + k.Value
 	}
@@ -32,7 +32,7 @@ func (k Known) wrongForm() error {
 	if k.takesValue() {
 		what = "needs a value"
 	}
-	return fmt.Errorf("-o %s %s; it is %s: %w", k.Name, what, k.form(), backends.ErrOption)
+	return fmt.Errorf("-o %s %s; it is %s: %w", k.Name, what, k.Form(), backends.ErrOption)
 }
 
 // All returns the options that every backend has, for help.
@@ -47,10 +47,7 @@ func mountOptions() []Known {
 		{"ro", "", "nothing can be changed", func(o *Options, _ string) error { o.ReadOnly = true; return nil }},
 		{"rw", "", "the opposite of ro (default)", func(o *Options, _ string) error { o.ReadOnly = false; return nil }},
 		{"allow_other", "", "other users may enter the mount", func(o *Options, _ string) error { o.AllowOther = true; return nil }},
-		{"default_permissions", "", "the kernel checks file modes", func(o *Options, _ string) error {
-			o.DefaultPermissions = true
-			return nil
-		}},
+		{"default_permissions", "", "the kernel checks file modes (always)", func(*Options, string) error { return nil }},
 		{"nonempty", "", "the mount point may hold files; they are hidden", func(o *Options, _ string) error {
 			o.NonEmpty = true
 			return nil

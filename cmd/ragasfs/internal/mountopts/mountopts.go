@@ -16,12 +16,11 @@ import (
 
 // Options is what a mount was asked to be.
 type Options struct {
-	ReadOnly           bool
-	AllowOther         bool
-	DefaultPermissions bool
-	NonEmpty           bool    // the mount point may hold files; they are hidden
-	UID, GID           *uint32 // owner of everything shown; nil: who mounts
-	Umask              *uint32 // nil: that of the process
+	ReadOnly   bool
+	AllowOther bool
+	NonEmpty   bool    // the mount point may hold files; they are hidden
+	UID, GID   *uint32 // owner of everything shown; nil: who mounts
+	Umask      *uint32 // nil: that of the process
 
 	// Cache has those fields set that are options; the others are zero.
 	Cache cache.Config
@@ -44,6 +43,21 @@ func Parse(values []string, backend []backends.Option) (Options, error) {
 		}
 	}
 	return opts, nil
+}
+
+// Given returns the options of all -o flags as they stand there, by key, without
+// those that are no business of ours. An option without a value has an empty one.
+func Given(values []string) map[string]string {
+	given := map[string]string{}
+	for _, value := range values {
+		for _, item := range split(value) {
+			key, value, _ := strings.Cut(item, "=")
+			if key = strings.TrimSpace(key); !isGeneric(key) {
+				given[key] = value
+			}
+		}
+	}
+	return given
 }
 
 // split cuts at commas. `\,` is a comma in a value; other backslashes are
@@ -86,7 +100,7 @@ func (o *Options) set(item string, backend []backends.Option) error {
 			return option.wrongForm()
 		}
 		if err := option.set(o, value); err != nil {
-			return fmt.Errorf("-o %s: %w; it is %s: %w", item, err, option.form(), backends.ErrOption)
+			return fmt.Errorf("-o %s: %w; it is %s: %w", item, err, option.Form(), backends.ErrOption)
 		}
 	}
 	if theirs >= 0 {

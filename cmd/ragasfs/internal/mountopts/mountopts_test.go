@@ -26,7 +26,7 @@ func TestParse(t *testing.T) {
 	}{
 		"nothing":         {nil, Options{}},
 		"empty items":     {[]string{"", ",,ro,"}, Options{ReadOnly: true}},
-		"flags":           {[]string{"ro,allow_other,default_permissions,nonempty"}, Options{ReadOnly: true, AllowOther: true, DefaultPermissions: true, NonEmpty: true}},
+		"flags":           {[]string{"ro,allow_other,default_permissions,nonempty"}, Options{ReadOnly: true, AllowOther: true, NonEmpty: true}},
 		"rw after ro":     {[]string{"ro", "rw"}, Options{}},
 		"owner":           {[]string{"uid=1000,gid=0,umask=027"}, Options{UID: number(1000), GID: number(0), Umask: number(0o27)}},
 		"backend":         {[]string{"root_dir=/srv/a"}, Options{Backend: map[string]string{"root_dir": "/srv/a"}}},

@@ -1,0 +1,203 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ragasfs/ragasfs/cache"
+	"github.com/ragasfs/ragasfs/cmd/ragasfs/internal/mounts"
+)
+
+func (a *app) statusCommand() *cobra.Command {
+	var asJSON bool
+	var stateDir string
+	cmd := &cobra.Command{
+		Use:   "status [PATH]",
+		Short: "Show what is pending, held, invalid or in conflict",
+		Long: `With PATH: the status of a table, a project or a mount; exit code 3 if something
+of it is not in the store. Without: all mounts, and the stores that are not
+mounted and have changes that were never sent.
+
+With --json one object for each mount.`,
+		Args: cobra.MaximumNArgs(1),
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "for programs")
+	cmd.Flags().StringVar(&stateDir, "state-dir", "", "only what belongs to this state directory")
+	cmd.RunE = a.does(func(ctx context.Context, args []string) error {
+		ctx, stop := interruptible(ctx)
+		defer stop()
+		if len(args) == 0 {
+			return a.statusOfAll(ctx, asJSON, stateDir)
+		}
+		return a.statusOf(ctx, args[0], asJSON)
+	})
+	return cmd
+}
+
+// statusOf shows one path.
+func (a *app) statusOf(ctx context.Context, path string, asJSON bool) error {
+	t, err := a.locate(path)
+	if err != nil {
+		return err
+	}
+	status, err := t.client().Status(ctx, t.inside)
+	if err != nil {
+		return err
+	}
+	if err := a.showStatus(status, asJSON); err != nil {
+		return err
+	}
+	if left := under(status.Tables, t.inside); len(left) > 0 {
+		nameLeft(a.err, t.Mountpoint, left)
+		return &codeError{code: exitPending}
+	}
+	return nil
+}
+
+// statusOfAll shows all mounts, then the stores that wait for one.
+func (a *app) statusOfAll(ctx context.Context, asJSON bool, onlyState string) error {
+	records, dead, err := a.running()
+	if err != nil {
+		return err
+	}
+	var failed []error
+	shown := 0
+	for _, r := range records {
+		if onlyState != "" && !samePath(r.StateDir, onlyState) {
+			continue
+		}
+		status, err := r.Client().Status(ctx, "")
+		if err != nil {
+			failed = append(failed, fmt.Errorf("%s (pid %d): %w", r.Mountpoint, r.PID, err))
+			continue
+		}
+		shown++
+		failed = append(failed, a.showStatus(status, asJSON))
+	}
+	for _, mountpoint := range dead {
+		fmt.Fprintf(a.err, "ragasfs: %s: its process is gone or belongs to another user; clean up with `ragasfs unmount %s`\n", mountpoint, quote(mountpoint))
+	}
+	stateDir, err := a.stateDir(onlyState)
+	if err != nil {
+		return err
+	}
+	stores, err := cache.Stores(stateDir)
+	if err != nil {
+		return errors.Join(append(failed, err)...)
+	}
+	for _, store := range stores {
+		if slices.ContainsFunc(records, func(r mounts.Record) bool { return samePath(r.StoreDir, store.Dir) }) {
+			continue // it is being unmounted
+		}
+		shown++
+		failed = append(failed, a.showStore(store, asJSON))
+	}
+	if shown == 0 && !asJSON && errors.Join(failed...) == nil {
+		fmt.Fprintln(a.out, "nothing is mounted, nothing waits to be sent")
+	}
+	return errors.Join(failed...)
+}
+
+// running returns the daemons of this user and of all mounts that can be seen,
+// and the mount points without one.
+func (a *app) running() (records []mounts.Record, dead []string, err error) {
+	table, err := a.mounts()
+	if err != nil {
+		return nil, nil, err
+	}
+	users := []int{os.Geteuid()}
+	for _, m := range table {
+		users = append(users, owner(m))
+	}
+	slices.Sort(users)
+	for _, uid := range slices.Compact(users) {
+		found, err := a.records(uid).Read()
+		if err != nil {
+			return nil, nil, err
+		}
+		records = append(records, found...)
+	}
+	for _, m := range table {
+		if !slices.ContainsFunc(records, func(r mounts.Record) bool { return r.Device == m.Device }) {
+			dead = append(dead, m.Mountpoint)
+		}
+	}
+	slices.SortFunc(records, func(a, b mounts.Record) int { return strings.Compare(a.Mountpoint, b.Mountpoint) })
+	return records, dead, nil
+}
+
+func (a *app) showStatus(status cache.Status, asJSON bool) error {
+	if status.Tables == nil {
+		status.Tables = []cache.TableStatus{} // [] for programs, not null
+	}
+	if asJSON {
+		return json.NewEncoder(a.out).Encode(status)
+	}
+	fmt.Fprintf(a.out, "%s: %s, %s, pid %d\n", status.Mountpoint, status.Backend, status.State, status.PID)
+	fmt.Fprintf(a.out, "  %s\n", pendingTotal(status.Pending.Rows, status.Pending.Tables))
+	for _, t := range status.Tables {
+		if t.State == "clean" {
+			fmt.Fprintf(a.out, "  %s: clean, %d rows\n", t.Path, t.Rows)
+			continue
+		}
+		since := ""
+		if t.Since != nil {
+			since = ", since " + t.Since.Local().Format("2006-01-02 15:04:05")
+		}
+		fmt.Fprintf(a.out, "  %s: %s%s\n", t.Path, trouble(t), since)
+	}
+	for _, notice := range status.Notices {
+		fmt.Fprintf(a.out, "  note: %s\n", notice)
+	}
+	return nil
+}
+
+func pendingTotal(rows, tables int) string {
+	if rows == 0 && tables == 0 {
+		return "nothing is pending"
+	}
+	return fmt.Sprintf("%s in %s not sent", count(rows, "row"), count(tables, "table"))
+}
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// showStore shows a store that is not mounted, in the form of a mount.
+func (a *app) showStore(store cache.StoreInfo, asJSON bool) error {
+	resume := "not mounted; to send what is left: " + resumeCommand(store)
+	if asJSON {
+		return a.showStatus(cache.Status{
+			Mountpoint: store.Mountpoint, Source: store.Source, Backend: store.Source, State: "offline",
+			Pending: cache.PendingTotal{Tables: store.Tables, Rows: store.Rows}, Notices: []string{resume},
+		}, true)
+	}
+	fmt.Fprintf(a.out, "%s: %s, not mounted\n", store.Mountpoint, store.Source)
+	fmt.Fprintf(a.out, "  %s\n", pendingTotal(store.Rows, store.Tables))
+	fmt.Fprintf(a.out, "  to send what is left: %s\n", resumeCommand(store))
+	return nil
+}
+
+// resumeCommand is how the store was mounted last.
+func resumeCommand(store cache.StoreInfo) string {
+	var options []string
+	for key, value := range store.Options {
+		options = append(options, key+"="+strings.ReplaceAll(value, ",", `\,`))
+	}
+	slices.Sort(options)
+	command := "ragasfs mount " + quote(store.Source) + " " + quote(store.Mountpoint)
+	if len(options) > 0 {
+		command += " -o " + quote(strings.Join(options, ","))
+	}
+	return command
+}

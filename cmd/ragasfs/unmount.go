@@ -1,0 +1,203 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
+
+	"github.com/ragasfs/ragasfs/cache"
+	"github.com/ragasfs/ragasfs/cache/control"
+	"github.com/ragasfs/ragasfs/cmd/ragasfs/internal/mounts"
+)
+
+// closing is how long a daemon may take to put its state away after it has
+// stopped sending.
+const closing = 30 * time.Second
+
+type unmountOptions struct {
+	timeout time.Duration
+	lazy    bool
+}
+
+func (a *app) unmountCommand() *cobra.Command {
+	var opts unmountOptions
+	cmd := &cobra.Command{
+		Use:     "unmount MOUNTPOINT",
+		Aliases: []string{"umount"},
+		Short:   "Send what is pending, then unmount",
+		Long: `Sends what is pending, shows how it goes on, and unmounts. Exit code 3 if something
+could not be sent: it is named, stays on disk, and the next mount sends it.
+A mount in use is not unmounted, but what is saved in it is sent.`,
+		Args: cobra.ExactArgs(1),
+	}
+	cmd.Flags().DurationVar(&opts.timeout, "timeout", patience, "stop sending after this time without progress")
+	cmd.Flags().BoolVar(&opts.lazy, "lazy", false, "unmount also while in use; it ends when the last file is closed")
+	cmd.RunE = a.does(func(ctx context.Context, args []string) error {
+		ctx, stop := interruptible(ctx)
+		defer stop()
+		return a.unmountPath(ctx, args[0], opts)
+	})
+	return cmd
+}
+
+func (a *app) unmountPath(ctx context.Context, path string, opts unmountOptions) error {
+	mount, inside, err := a.mounts.Locate(path)
+	if errors.Is(err, mounts.ErrNotMounted) {
+		if record, ok := a.draining(path); ok {
+			return a.await(ctx, target{record: record}, nil, opts)
+		}
+		return fmt.Errorf("%w; `ragasfs status` lists the mounts", err)
+	}
+	if err != nil {
+		return err
+	}
+	if inside != "" {
+		return fmt.Errorf("%s is not a mount point; unmount the whole mount: ragasfs unmount %s", path, quote(mount.Mountpoint))
+	}
+	record, err := a.records(owner(mount)).Of(mount)
+	if errors.Is(err, mounts.ErrNotMounted) {
+		return a.cleanUp(mount.Mountpoint)
+	}
+	if err != nil {
+		return err
+	}
+	return a.drainAndUnmount(ctx, target{MountEntry: mount, record: record}, opts)
+}
+
+// drainAndUnmount is the ordinary way.
+func (a *app) drainAndUnmount(ctx context.Context, t target, opts unmountOptions) error {
+	drained := a.drain(ctx, t, opts.timeout)
+	if drained != nil && !errors.Is(drained, cache.ErrPending) && !errors.Is(drained, errStalled) {
+		return fmt.Errorf("%s is still mounted: %w", t.Mountpoint, drained)
+	}
+	if errors.Is(drained, errStalled) {
+		fmt.Fprintf(a.err, "ragasfs: %s: %v\n", t.Mountpoint, drained)
+		opts.timeout = 0
+	}
+	status, err := t.client().Status(ctx, "")
+	if err != nil {
+		return fmt.Errorf("%s is still mounted: %w", t.Mountpoint, err)
+	}
+	for _, notice := range status.Notices {
+		fmt.Fprintf(a.err, "ragasfs: %s: %s\n", t.Mountpoint, notice)
+	}
+	var left []cache.TableStatus
+	if drained != nil {
+		left = under(status.Tables, "")
+	}
+	if err := a.unmount(t.Mountpoint, opts.lazy); err != nil {
+		nameLeft(a.err, t.Mountpoint, left)
+		return err
+	}
+	return a.await(ctx, t, left, opts)
+}
+
+func (a *app) drain(ctx context.Context, t target, timeout time.Duration) error {
+	meter := newMeter(a.err, "sent")
+	defer meter.clear()
+	return withPatience(ctx, timeout, meter.show, t.client().Drain)
+}
+
+// await waits for the end of a daemon whose mount has ended, and names what it
+// leaves behind.
+func (a *app) await(ctx context.Context, t target, left []cache.TableStatus, opts unmountOptions) error {
+	// The daemon sends what was written since the drain.
+	if err := t.client().End(ctx, opts.timeout); err != nil && !errors.Is(err, control.ErrNoDaemon) {
+		return err
+	}
+	limit, cancel := context.WithTimeout(ctx, opts.timeout+closing)
+	defer cancel()
+	ended, err := waitProcess(limit, t.record.PID)
+	switch {
+	case err != nil:
+		return err
+	case !ended && opts.lazy:
+		fmt.Fprintf(a.err, "ragasfs: %s is unmounted; its process (pid %d) ends when the last file is closed\n", t.record.Mountpoint, t.record.PID)
+	case !ended && ctx.Err() != nil:
+		return fmt.Errorf("interrupted; %s is unmounted, and pid %d sends what is left", t.record.Mountpoint, t.record.PID)
+	case !ended:
+		return fmt.Errorf("%s is unmounted, but its process (pid %d) does not end", t.record.Mountpoint, t.record.PID)
+	}
+	return a.behind(t.record, left)
+}
+
+// behind names what is not sent of a store that is no longer mounted.
+func (a *app) behind(record mounts.Record, left []cache.TableStatus) error {
+	stores, err := cache.Stores(record.StateDir)
+	if err != nil {
+		return err
+	}
+	resume := ""
+	for _, store := range stores {
+		if samePath(store.Dir, record.StoreDir) {
+			resume = fmt.Sprintf("%s, kept on disk; the next mount sends it: %s", pendingTotal(store.Rows, store.Tables), resumeCommand(store))
+		}
+	}
+	if resume == "" && len(left) == 0 {
+		return nil
+	}
+	nameLeft(a.err, record.Mountpoint, left)
+	if resume == "" {
+		resume = "mount again to settle it: ragasfs mount " + quote(record.Source) + " " + quote(record.Mountpoint)
+	}
+	fmt.Fprintf(a.err, "ragasfs: %s: %s\n", record.Mountpoint, resume)
+	return &codeError{code: exitPending}
+}
+
+// draining returns the daemon that still sends what is left of a mount that was
+// at path.
+func (a *app) draining(path string) (mounts.Record, bool) {
+	records, err := a.records(os.Geteuid()).Read()
+	if err != nil {
+		return mounts.Record{}, false
+	}
+	for _, r := range records {
+		if samePath(r.Mountpoint, path) {
+			return r, true
+		}
+	}
+	return mounts.Record{}, false
+}
+
+// cleanUp takes a mount away whose daemon was killed.
+func (a *app) cleanUp(mountpoint string) error {
+	if err := a.unmount(mountpoint, true); err != nil {
+		return err
+	}
+	fmt.Fprintf(a.err, "ragasfs: %s: its process was gone; nothing that was saved is lost, the next mount goes on with it\n", mountpoint)
+	return nil
+}
+
+// waitProcess waits until a process has ended, or ctx is done.
+func waitProcess(ctx context.Context, pid int) (ended bool, err error) {
+	fd, err := unix.PidfdOpen(pid, 0)
+	if errors.Is(err, unix.ESRCH) {
+		return true, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("waiting for pid %d: %w", pid, err)
+	}
+	return pollEnd(ctx, fd)
+}
+
+// pollEnd waits until fd, of a process, can be read.
+func pollEnd(ctx context.Context, fd int) (ended bool, err error) {
+	defer func() { err = errors.Join(err, unix.Close(fd)) }()
+	for ctx.Err() == nil {
+		fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+		const step = 100 // milliseconds, after which ctx is looked at again
+		n, err := unix.Poll(fds, step)
+		if err != nil && !errors.Is(err, unix.EINTR) {
+			return false, err
+		}
+		if n > 0 {
+			return true, nil
+		}
+	}
+	return false, nil
+}
