@@ -73,8 +73,11 @@ func run(ctx context.Context, args []string, streams stdio, env environment) int
 	a := &app{stdio: streams, environment: env, args: args}
 	root := a.root()
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
 	code, text := a.outcome(err)
+	if code == exitUsage && text != "" && !a.began {
+		text += "; usage: " + cmd.UseLine()
+	}
 	if text != "" {
 		fmt.Fprintln(a.err, "ragasfs: "+text)
 	}
@@ -95,7 +98,7 @@ func (a *app) outcome(err error) (code int, text string) {
 	case errors.Is(err, backends.ErrOption), errors.Is(err, backends.ErrBackendNotFound):
 		return exitUsage, err.Error()
 	case !a.began:
-		return exitUsage, err.Error() + "; see ragasfs --help"
+		return exitUsage, err.Error()
 	}
 	return exitFailed, err.Error()
 }

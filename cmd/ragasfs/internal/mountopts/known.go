@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/ragasfs/ragasfs/backends"
 	"github.com/ragasfs/ragasfs/backends/table"
 	"github.com/ragasfs/ragasfs/cache/judge"
 )
@@ -32,7 +31,7 @@ func (k Known) wrongForm() error {
 	if k.takesValue() {
 		what = "needs a value"
 	}
-	return fmt.Errorf("-o %s %s; it is %s: %w", k.Name, what, k.Form(), backends.ErrOption)
+	return optionError("-o %s %s; it is %s", k.Name, what, k.Form())
 }
 
 // All returns the options that every backend has, for help.

@@ -100,12 +100,12 @@ func (o *Options) set(item string, backend []backends.Option) error {
 			return option.wrongForm()
 		}
 		if err := option.set(o, value); err != nil {
-			return fmt.Errorf("-o %s: %w; it is %s: %w", item, err, option.Form(), backends.ErrOption)
+			return optionError("-o %s: %v; it is %s", item, err, option.Form())
 		}
 	}
 	if theirs >= 0 {
 		if !hasValue {
-			return fmt.Errorf("-o %s needs a value, %s=...: %w", key, key, backends.ErrOption)
+			return optionError("-o %s needs a value: %s=...", key, key)
 		}
 		o.Backend[key] = value
 	}
@@ -123,7 +123,7 @@ func unknown(key string, backend []backends.Option) error {
 		}
 	}
 	slices.Sort(names)
-	return fmt.Errorf("-o %s: unknown option; known: %s: %w", key, strings.Join(names, ", "), backends.ErrOption)
+	return optionError("-o %s: unknown option; known: %s", key, strings.Join(names, ", "))
 }
 
 // isGeneric says whether mount(8), an fstab line or systemd may add the option to
@@ -139,4 +139,16 @@ func isGeneric(key string) bool {
 		"lazytime", "nolazytime", "iversion", "noiversion",
 		"exec", "noexec", "suid", "nosuid", "dev", "nodev", "async", "silent", "loud",
 	}, key)
+}
+
+// badOption is a backends.ErrOption in words of its own.
+type badOption struct{ text string }
+
+func (e *badOption) Error() string { return e.text }
+
+// Is makes it a backends.ErrOption.
+func (e *badOption) Is(target error) bool { return target == backends.ErrOption }
+
+func optionError(format string, args ...any) error {
+	return &badOption{fmt.Sprintf(format, args...)}
 }
