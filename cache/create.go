@@ -99,7 +99,7 @@ func (c *Cache) createTableLocked(at place, stem string, flags int, mode uint32,
 		return Node{}, nil, err
 	}
 	t.mu.Lock()
-	if t.rec.Gone == nil && t.rec.L.Gen != 0 {
+	if t.rec.Gone == nil && (t.rec.L.Gen != 0 || t.rec.InStore) {
 		t.mu.Unlock()
 		return Node{}, nil, &fs.PathError{Op: "create", Path: t.path(), Err: fs.ErrExist}
 	}

@@ -152,9 +152,6 @@ func (f *File) stat(st *unix.Stat_t) error {
 func (f *File) attrOf(st *unix.Stat_t) Attr {
 	attr := attrOf(st)
 	attr.Ino, attr.Gen = f.ino, f.gen
-	if f.tgen != 0 && attr.Nlink == 0 {
-		attr.Nlink = 1
-	}
 	return attr
 }
 

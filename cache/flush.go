@@ -141,7 +141,7 @@ func (t *Table) pendingLocked() bool {
 		return true
 	case r.Gone != nil:
 		held, _ := goneReason(t, r.Gone)
-		return !held && t.c.tables[t.id] == t && !t.c.other.Load()
+		return !held && !t.dropped && !t.c.other.Load()
 	case t.c.other.Load():
 		return false
 	case r.NewName != "":

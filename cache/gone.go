@@ -219,6 +219,7 @@ func (c *Cache) forgetTable(t *Table) error {
 		t.mu.Unlock()
 		return err
 	}
+	t.dropped = true
 	t.mu.Unlock()
 	c.dropTableLocked(t)
 	if err := c.forgetFacts(t); err != nil {

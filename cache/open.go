@@ -116,6 +116,9 @@ func (t *Table) noticeLocked(f *File, h *Handle) (changed bool, err error) {
 		last.Mtime, last.Ctime = st.Mtim.Nano(), st.Ctim.Nano()
 		return false, t.saveLocked(state.Normal)
 	}
+	if h != nil && !h.unchecked.Load() {
+		f.c.invalidateAttr(f) // through a mapping: the kernel does not know the times
+	}
 	s := save{Seq: last.Seq + 1, Len: st.Size, Mtime: st.Mtim.Nano(), Ctime: st.Ctim.Nano(), Time: time.Now()}
 	t.describeLocked(&s, tgen, st.Size, h)
 	return true, t.newSaveLocked(s, content{Gen: tgen, Len: st.Size, Arrival: s.Known})
@@ -189,11 +192,11 @@ func (t *Table) flushHandle(ctx context.Context, h *Handle, caller Caller) error
 	t.mu.Lock()
 	changed, err := t.noticeLocked(h.file, h)
 	wrote := h.unchecked.Swap(false)
-	if err == nil && killed && t.rec.L.Gen == h.file.tgen && (wrote || changed) {
+	if err == nil && killed && t.rec.L.Gen == h.file.tgenNow() && (wrote || changed) {
 		t.rec.Save.Killed = true
 		err = t.saveLocked(state.Normal)
 	}
-	mine := t.rec.Gone == nil && t.rec.L.Gen == h.file.tgen
+	mine := t.rec.Gone == nil && t.rec.L.Gen == h.file.tgenNow()
 	seq := t.rec.Save.Seq
 	t.mu.Unlock()
 	if err != nil {
@@ -227,7 +230,7 @@ func (t *Table) otherWriters(h *Handle) []*Handle {
 func (t *Table) syncHandle(ctx context.Context, h *Handle) error {
 	t.mu.Lock()
 	_, err := t.noticeLocked(h.file, h)
-	mine := t.rec.Gone == nil && t.rec.L.Gen == h.file.tgen
+	mine := t.rec.Gone == nil && t.rec.L.Gen == h.file.tgenNow()
 	if err == nil && mine {
 		t.rec.Save.Synced = true
 		if err = t.c.disk.SyncDir("fsync:dir", t.dir); err == nil {

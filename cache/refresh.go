@@ -40,7 +40,7 @@ func (t *Table) refresh(ctx context.Context) error {
 	}
 	got, err := t.fetch(ctx)
 	if errors.Is(err, backends.ErrNotFound) {
-		t.c.vanished(t)
+		t.missingNow()
 		return nil
 	}
 	if err != nil {
@@ -59,7 +59,7 @@ func (t *Table) probe(ctx context.Context) (fresh bool, err error) {
 	t.mu.Unlock()
 	entry, ok, err := t.c.store.Probe(ctx, ref)
 	if errors.Is(err, backends.ErrNotFound) {
-		t.c.vanished(t)
+		t.missingNow()
 		return true, nil
 	}
 	if err != nil || !ok {
@@ -75,6 +75,21 @@ func (t *Table) probe(ctx context.Context) (fresh bool, err error) {
 	t.suspect = suspect{}
 	t.rec.Vanished = nil
 	return true, nil
+}
+
+// missingNow: the store answered that the table is not there. Programs that save
+// by renaming leave such gaps: a complete listing a moment later decides.
+func (t *Table) missingNow() {
+	t.mu.Lock()
+	t.checked, t.stale = time.Now(), false
+	project := t.rec.Project
+	t.mu.Unlock()
+	c := t.c
+	time.AfterFunc(time.Second, func() {
+		if c.ctx.Err() == nil {
+			c.freshness.list(project, func(ctx context.Context) error { return c.listProject(ctx, project) })
+		}
+	})
 }
 
 // suspicious reports whether what was fetched is not to be believed yet.

@@ -53,11 +53,7 @@ func (c *Cache) unlinkTableLocked(at place, t *Table, caller Caller) error {
 		t.rec.Gone = nil
 		return err
 	}
-	wait := c.cfg.DeleteAfter
-	if g.Moved || !t.rec.InStore {
-		wait = c.settle()
-	}
-	t.wakeLocked(wait)
+	t.wakeLocked(c.settle())
 	c.touchDir(at)
 	return nil
 }

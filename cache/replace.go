@@ -41,6 +41,7 @@ func (r *renaming) renameTable() error {
 	old := t.rec
 	delete(tables, t.rec.Name)
 	t.rec.Name = r.stem
+	t.movedLocked()
 	if t.rec.InStore {
 		t.rec.NewName = r.stem
 		if t.rec.Ref.Name == r.stem {

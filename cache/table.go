@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ragasfs/ragasfs/backends/table"
@@ -57,11 +58,21 @@ type Table struct {
 	syncedSeq uint64    // the save whose content is power safe
 	parked    []parkedRecord
 
+	dropped bool // forgotten: no longer a table of the cache
+
+	where atomic.Pointer[string] // path, for messages
+
 	worker worker
 }
 
-// path is where the table stands in the mount.
-func (t *Table) path() string { return t.rec.path() }
+// path is where the table stands in the mount. It needs no lock.
+func (t *Table) path() string { return *t.where.Load() }
+
+// movedLocked follows a change of the name.
+func (t *Table) movedLocked() {
+	p := t.rec.path()
+	t.where.Store(&p)
+}
 
 func (r *record) path() string {
 	return r.Project + "/" + string(r.Kind) + "/" + r.Name + ".csv"
@@ -139,6 +150,7 @@ func (c *Cache) newTable(rec record) *Table {
 		shots:   map[*shot]struct{}{},
 	}
 	t.worker.init(t)
+	t.movedLocked()
 	return t
 }
 
