@@ -66,14 +66,14 @@ var quoteClass = [256]uint8{
 
 // needsQuotes reports whether a cell that stands beside others is written in
 // quotes.
-func (q Quoting) needsQuotes(cell string) bool {
+func needsQuotes[T string | []byte](q Quoting, cell T) bool {
 	if q == QuoteAll {
 		return true
 	}
 	class := uint8(mustQuote)
 	if q == QuoteSpreadsheet {
 		class |= spreadsheetQuote
-		if cell != "" && (cell[0] == ' ' || cell[len(cell)-1] == ' ') {
+		if len(cell) > 0 && (cell[0] == ' ' || cell[len(cell)-1] == ' ') {
 			return true
 		}
 	}
@@ -86,7 +86,7 @@ func (q Quoting) needsQuotes(cell string) bool {
 }
 
 // quotingSample is how many bytes of a text are looked at to tell its quoting.
-const quotingSample = 1 << 20
+const quotingSample = 256 << 10
 
 // quotingEvidence tells from the cells of a text how its writer quotes.
 type quotingEvidence struct {
@@ -109,7 +109,7 @@ func (e *quotingEvidence) see(text []byte, header bool) {
 			e.seeQuoted(raw, alone)
 		default:
 			e.bare = true
-			e.bareSpreadsheet = e.bareSpreadsheet || QuoteSpreadsheet.needsQuotes(string(raw))
+			e.bareSpreadsheet = e.bareSpreadsheet || needsQuotes(QuoteSpreadsheet, raw)
 		}
 		if !more {
 			return
@@ -123,12 +123,12 @@ func (e *quotingEvidence) seeQuoted(raw []byte, alone bool) {
 	if e.spare && e.spareOther {
 		return
 	}
-	content := string(raw[1:max(1, len(raw)-1)])
-	if QuoteMinimal.needsQuotes(content) || content == "" && alone {
+	content := raw[1:max(1, len(raw)-1)]
+	if needsQuotes(QuoteMinimal, content) || len(content) == 0 && alone {
 		return
 	}
 	e.spare = true
-	e.spareOther = e.spareOther || !QuoteSpreadsheet.needsQuotes(content)
+	e.spareOther = e.spareOther || !needsQuotes(QuoteSpreadsheet, content)
 }
 
 // quoting returns the rule that the evidence fits.

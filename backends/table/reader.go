@@ -1,6 +1,9 @@
 package table
 
-import "bytes"
+import (
+	"bytes"
+	"slices"
+)
 
 // Reader reads records one after the other, as Python's csv module does
 // (facts/ragas.md B3): BOM, LF or CRLF, lazy quotes, blank lines skipped; a
@@ -53,7 +56,7 @@ func (r *Reader) Next() (*Record, error) {
 	if span.Cells > 0 && span.End-r.scan.start <= quotingSample && (span.Ended || !r.part) {
 		r.style.see(text, header)
 	}
-	rec.Cells = rec.Cells[:0]
+	rec.Cells = slices.Grow(rec.Cells[:0], span.Cells)
 	switch {
 	case span.Cells == 0:
 	case span.quoted:
@@ -65,7 +68,7 @@ func (r *Reader) Next() (*Record, error) {
 }
 
 // Dialect returns what has been seen so far; BOM, EOL and FinalEOL are exact
-// after io.EOF. Quoting is told from the first MiB. What can't be told yet is
+// after io.EOF. Quoting is told from the first records. What can't be told yet is
 // as in Python, or as in the dialect given to a reader that does not start at 0.
 func (r *Reader) Dialect() Dialect {
 	d := r.scan.dialect()

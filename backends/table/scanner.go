@@ -107,7 +107,7 @@ func (s *scanner) more() (bool, error) {
 		copy(s.buf[:kept], s.buf[from:])
 		s.buf = s.buf[:kept+want]
 	} else {
-		grown := make([]byte, kept+want)
+		grown := make([]byte, kept+want, kept+int(min(int64(2*want), s.end-next)))
 		copy(grown, s.buf[from:])
 		s.buf = grown
 	}
@@ -275,6 +275,9 @@ func (s *scanner) quotedPart(span *Span) error {
 	opened := s.offset() - 1
 	counted := s.pos // lines before are counted
 	count := func() {
+		if s.nextLF.at >= s.pos && (!s.cr || s.nextCR.at >= s.pos) {
+			return // most cells are of one line
+		}
 		afterCR := counted > 0 && s.buf[counted-1] == '\r'
 		s.line += countLines(s.buf[counted:s.pos], s.cr, afterCR)
 		if s.header {

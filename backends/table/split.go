@@ -85,6 +85,14 @@ func splitPlain(cells [][]byte, text []byte) [][]byte {
 // splitQuoted appends the cells of a record with quotes. It moves bytes in text.
 func splitQuoted(cells [][]byte, text []byte) [][]byte {
 	for {
+		if len(text) > 1 && text[0] == '"' { // most often the next quote closes
+			i := 1 + bytes.IndexByte(text[1:], '"')
+			if i > 0 && i+1 < len(text) && text[i+1] == ',' {
+				cells = append(cells, text[1:i:i])
+				text = text[i+2:]
+				continue
+			}
+		}
 		raw, rest, more := cutCell(text)
 		cells = append(cells, unquote(raw))
 		if !more {

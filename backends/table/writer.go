@@ -43,7 +43,7 @@ func (w *Writer) Write(cells []string) error {
 		case i > 0:
 			w.buf = append(w.buf, ',')
 		}
-		if w.d.Quoting.needsQuotes(cell) || first && i == 0 && strings.HasPrefix(cell, byteOrderMark) {
+		if needsQuotes(w.d.Quoting, cell) || first && i == 0 && strings.HasPrefix(cell, byteOrderMark) {
 			w.quote(cell)
 		} else {
 			w.buf = append(w.buf, cell...)
