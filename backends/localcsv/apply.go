@@ -66,6 +66,7 @@ func (b *Backend) grow(ctx context.Context, f *folder, file string, batch backen
 	if before.Size != batch.Grows || batch.Base != "" && versionOf(&before) != batch.Base {
 		return backends.Result{}, conflict("append to", path)
 	}
+	b.calls.beforeChange()
 	if err := appendTail(ctx, target, batch); err != nil {
 		return backends.Result{}, takeBack(target, path, batch.Grows, err)
 	}
@@ -192,7 +193,7 @@ func (r *replacement) commit() (backends.Result, error) {
 	if r.checked && versionOf(&now) != versionOf(&r.was) {
 		return backends.Result{}, conflict("replace", path)
 	}
-	b.calls.beforeReplace()
+	b.calls.beforeChange()
 	err = b.calls.exchange(r.folder.fd(), r.temp.name, r.file)
 	if unsupported(err) {
 		err = r.renameOver()

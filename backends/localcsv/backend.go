@@ -31,7 +31,7 @@ type Backend struct {
 	// rootIsProject: the layout of ragas 0.3, with the one project ".".
 	rootIsProject bool
 	log           *slog.Logger
-	calls         calls
+	calls         *calls
 	late          *keeper
 }
 

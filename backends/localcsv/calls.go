@@ -6,28 +6,33 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// calls are the system calls on which everything rests that this package
-// promises. They are fields so that a test can make exactly one of them fail,
-// or let someone else be quicker.
+// calls are the steps on which everything rests that this package promises.
+// They are fields so that a test can make exactly one of them fail, or let
+// someone else be quicker.
 type calls struct {
-	// exchange swaps two names of a directory in one step.
-	exchange func(dir int, a, b string) error
-	// move renames a file unless the new name is taken: then EEXIST.
-	move func(dir int, from, to string) error
-	// beforeReplace runs between the last look at a file and its replacement.
-	beforeReplace func()
+	// renameat2 is renameat2(2) within one directory.
+	renameat2 func(dir int, from, to string, flags uint) error
+	// beforeChange runs between the last look at a file and its change.
+	beforeChange func()
 }
 
-func systemCalls() calls {
-	return calls{exchange: exchange, move: move, beforeReplace: func() {}}
+func systemCalls() *calls {
+	return &calls{
+		renameat2: func(dir int, from, to string, flags uint) error {
+			return retry(func() error { return unix.Renameat2(dir, from, dir, to, flags) })
+		},
+		beforeChange: func() {},
+	}
 }
 
-func exchange(dir int, a, b string) error {
-	return retry(func() error { return unix.Renameat2(dir, a, dir, b, unix.RENAME_EXCHANGE) })
+// exchange swaps two names of a directory in one step.
+func (c *calls) exchange(dir int, a, b string) error {
+	return c.renameat2(dir, a, b, unix.RENAME_EXCHANGE)
 }
 
-func move(dir int, from, to string) error {
-	err := retry(func() error { return unix.Renameat2(dir, from, dir, to, unix.RENAME_NOREPLACE) })
+// move renames a file or directory unless the new name is taken: then EEXIST.
+func (c *calls) move(dir int, from, to string) error {
+	err := c.renameat2(dir, from, to, unix.RENAME_NOREPLACE)
 	if !unsupported(err) {
 		return err
 	}

@@ -34,7 +34,7 @@ const lateLook = 3 * time.Second
 // writing. Where the system grants no leases, one look without a change has to do.
 type keeper struct {
 	log   *slog.Logger
-	calls calls
+	calls *calls
 
 	// mu guards what is below. It is also held while a file is exchanged or
 	// moved away, so that nothing is appended to a file that is just going.
@@ -57,7 +57,7 @@ type lateFile struct {
 	timer *time.Timer
 }
 
-func newKeeper(log *slog.Logger, calls calls) *keeper {
+func newKeeper(log *slog.Logger, calls *calls) *keeper {
 	return &keeper{log: log, calls: calls}
 }
 
@@ -73,7 +73,7 @@ func (k *keeper) keep(f *folder, table, hidden string, file *os.File, st *unix.S
 	claim(file)
 	l := &lateFile{folder: own, table: table, hidden: hidden, file: file, size: st.Size, mtime: st.Mtim}
 	if writersOf(file) != noWriter {
-		l.remember(k.log)
+		k.mark(l)
 	}
 	k.add(l)
 }
@@ -204,7 +204,7 @@ func (k *keeper) carry(l *lateFile, st *unix.Stat_t, writing bool) (bool, error)
 	}
 	l.size += int64(len(tail))
 	l.mtime = st.Mtim
-	l.remember(k.log)
+	k.mark(l)
 	k.log.Info("records that a program wrote to the replaced file were brought after",
 		"path", l.folder.pathOf(l.table), "bytes", len(tail))
 	return true, nil
@@ -234,26 +234,33 @@ func (k *keeper) giveName(l *lateFile) (done bool) {
 	return false
 }
 
-// remember takes the checksum of what is safe in l, and puts all that is known
-// of it into its hidden name, for a later process.
-func (l *lateFile) remember(log *slog.Logger) {
+// mark takes the checksum of what is safe in l, and puts all that is known of
+// it into its hidden name, for a later process.
+func (k *keeper) mark(l *lateFile) {
+	if err := k.tryMark(l); err != nil {
+		k.log.Warn("a replaced file that is still open for writing can't be marked",
+			"path", l.folder.pathOf(l.hidden), "err", err)
+	}
+}
+
+func (k *keeper) tryMark(l *lateFile) error {
 	sum, err := checksum(l.file, l.size)
-	if err == nil {
-		l.sum = sum
-		var st unix.Stat_t
-		if st, err = fstat(l.file); err == nil {
-			name := nameAside(l.table, &st)
-			name.size, name.mtime, name.sum = l.size, l.mtime.Nano(), l.sum
-			var hidden string
-			hidden, err = name.free(func(to string) error { return move(l.folder.fd(), l.hidden, to) })
-			if err == nil {
-				l.hidden = hidden
-			}
-		}
-	}
 	if err != nil {
-		log.Warn("a replaced file, still open for writing, can't be marked", "path", l.folder.pathOf(l.hidden), "err", err)
+		return err
 	}
+	l.sum = sum
+	st, err := fstat(l.file)
+	if err != nil {
+		return err
+	}
+	name := nameAside(l.table, &st)
+	name.size, name.mtime, name.sum = l.size, l.mtime.Nano(), l.sum
+	hidden, err := name.free(func(to string) error { return k.calls.move(l.folder.fd(), l.hidden, to) })
+	if err != nil {
+		return err
+	}
+	l.hidden = hidden
+	return nil
 }
 
 // checksum is that of the first size bytes; never 0.

@@ -12,7 +12,7 @@ import (
 // change is refused, nothing has happened.
 func (s *Store) Apply(ctx context.Context, batch backends.Batch) (backends.Result, error) {
 	call := Call{Verb: VerbApply, Ref: batch.Ref, Batch: &batch}
-	return during(ctx, s, call, func() (backends.Result, error) {
+	result, err := during(ctx, s, call, func() (backends.Result, error) {
 		p, t, err := s.table(batch.Ref)
 		if err != nil {
 			return backends.Result{}, err
@@ -32,6 +32,10 @@ func (s *Store) Apply(ctx context.Context, batch backends.Batch) (backends.Resul
 		result.ModTime = t.modified
 		return result, nil
 	})
+	if err != nil {
+		return backends.UnknownResult(batch, err), err // unknown only if a hook says so
+	}
+	return result, nil
 }
 
 // application is one batch on its way into one table.
