@@ -192,7 +192,10 @@ func (a *app) showStore(store cache.StoreInfo, asJSON bool) error {
 func resumeCommand(store cache.StoreInfo) string {
 	var options []string
 	for key, value := range store.Options {
-		options = append(options, key+"="+strings.ReplaceAll(value, ",", `\,`))
+		if value != "" {
+			key += "=" + strings.ReplaceAll(value, ",", `\,`)
+		}
+		options = append(options, key)
 	}
 	slices.Sort(options)
 	command := "ragasfs mount " + quote(store.Source) + " " + quote(store.Mountpoint)

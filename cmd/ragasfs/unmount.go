@@ -49,7 +49,7 @@ func (a *app) unmountPath(ctx context.Context, path string, opts unmountOptions)
 	mount, inside, err := a.mounts.Locate(path)
 	if errors.Is(err, mounts.ErrNotMounted) {
 		if record, ok := a.draining(path); ok {
-			return a.await(ctx, target{record: record}, nil, opts)
+			return a.follow(ctx, target{record: record}, opts)
 		}
 		return fmt.Errorf("%w; `ragasfs status` lists the mounts", err)
 	}
@@ -71,30 +71,48 @@ func (a *app) unmountPath(ctx context.Context, path string, opts unmountOptions)
 
 // drainAndUnmount is the ordinary way.
 func (a *app) drainAndUnmount(ctx context.Context, t target, opts unmountOptions) error {
-	drained := a.drain(ctx, t, opts.timeout)
-	if drained != nil && !errors.Is(drained, cache.ErrPending) && !errors.Is(drained, errStalled) {
-		return fmt.Errorf("%s is still mounted: %w", t.Mountpoint, drained)
-	}
-	if errors.Is(drained, errStalled) {
-		fmt.Fprintf(a.err, "ragasfs: %s: %v\n", t.Mountpoint, drained)
-		opts.timeout = 0
-	}
-	status, err := t.client().Status(ctx, "")
+	left, opts, err := a.send(ctx, t, opts)
 	if err != nil {
 		return fmt.Errorf("%s is still mounted: %w", t.Mountpoint, err)
-	}
-	for _, notice := range status.Notices {
-		fmt.Fprintf(a.err, "ragasfs: %s: %s\n", t.Mountpoint, notice)
-	}
-	var left []cache.TableStatus
-	if drained != nil {
-		left = under(status.Tables, "")
 	}
 	if err := a.unmount(t.Mountpoint, opts.lazy); err != nil {
 		nameLeft(a.err, t.Mountpoint, left)
 		return err
 	}
 	return a.await(ctx, t, left, opts)
+}
+
+// follow waits for a daemon whose mount has ended and that still sends.
+func (a *app) follow(ctx context.Context, t target, opts unmountOptions) error {
+	left, opts, err := a.send(ctx, t, opts)
+	if err != nil && !errors.Is(err, control.ErrNoDaemon) { // it has ended meanwhile: all the better
+		return err
+	}
+	return a.await(ctx, t, left, opts)
+}
+
+// send sends what is pending, as long as it moves. It returns what is left, and
+// the options for the rest of the way: after a stall nobody waits again.
+func (a *app) send(ctx context.Context, t target, opts unmountOptions) ([]cache.TableStatus, unmountOptions, error) {
+	drained := a.drain(ctx, t, opts.timeout)
+	if drained != nil && !errors.Is(drained, cache.ErrPending) && !errors.Is(drained, errStalled) {
+		return nil, opts, drained
+	}
+	if errors.Is(drained, errStalled) {
+		fmt.Fprintf(a.err, "ragasfs: %s: %v\n", t.record.Mountpoint, drained)
+		opts.timeout = 0
+	}
+	status, err := t.client().Status(ctx, "")
+	if err != nil {
+		return nil, opts, err
+	}
+	for _, notice := range status.Notices {
+		fmt.Fprintf(a.err, "ragasfs: %s: %s\n", t.record.Mountpoint, notice)
+	}
+	if drained == nil {
+		return nil, opts, nil
+	}
+	return under(status.Tables, ""), opts, nil
 }
 
 func (a *app) drain(ctx context.Context, t target, timeout time.Duration) error {

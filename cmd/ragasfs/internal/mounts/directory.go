@@ -34,7 +34,7 @@ func DirectoryOf(uid int) Directory {
 // Write leaves a record of this process. The returned function takes it away.
 func (d Directory) Write(r Record) (remove func() error, err error) {
 	r.PID = os.Getpid()
-	if r.Started, err = startTime(r.PID); err != nil {
+	if r.Started, err = StartTime(r.PID); err != nil {
 		return nil, err
 	}
 	data, err := json.Marshal(r)

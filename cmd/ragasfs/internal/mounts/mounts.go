@@ -44,13 +44,13 @@ func (r Record) Client() *control.Client {
 
 // alive reports whether the process that wrote the record still runs.
 func (r Record) alive() bool {
-	started, err := startTime(r.PID)
+	started, err := StartTime(r.PID)
 	return err == nil && started == r.Started
 }
 
-// startTime returns field 22 of /proc/PID/stat. With the pid it names a process
+// StartTime returns field 22 of /proc/PID/stat. With the pid it names a process
 // for ever.
-func startTime(pid int) (string, error) {
+func StartTime(pid int) (string, error) {
 	data, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
 	if err != nil {
 		return "", err
