@@ -1,138 +1,191 @@
 package judge
 
 import (
+	"cmp"
+	"slices"
+
 	"github.com/ragasfs/ragasfs/backends/table"
 )
 
 // compareOurs sets ours: the rows of L get their keys, then L is compared with
 // base by key.
 //
-// Who a row of L is, is best seen beside the last judged content: the same
-// buffer saved twice is aligned with itself, and its new rows keep the keys they
-// got. A row that the last judged content does not have may be one of base that
-// was deleted here in between and is now put back by an undo.
+// Who a row of L is, is best seen beside base if it stands there just so, else
+// beside the last judged content: the same buffer saved twice is aligned with
+// itself, and its new rows keep the keys they got. But the last judged content
+// may be old, and lack what came in since or what an undo brings back. So L is
+// aligned with both.
 func (j *judgment) compareOurs() error {
 	in := &j.in
-	options := j.options()
-	if in.Reference.Source == nil || in.Reference.Source == j.base.Source {
+	last := in.Reference
+	if last.Source == nil {
+		last = in.S
+	}
+	if last.Source == nil || last.Source == j.base.Source || len(in.Later) > 0 && in.Reference.Source == nil {
+		options := j.options()
 		if j.base.Source == in.S.Source {
 			options.SharedPrefix = in.SharedPrefix
 		}
 		return j.compareWithBase(table.Content{Source: in.L.Source}, options)
 	}
 
-	reference, err := j.putBack(in.Reference, in.Later)
+	last, err := j.putBack(last, in.Later)
 	if err != nil {
 		return err
 	}
-	fresh := newFreshKeys(j, &options)
-	options.Lenient = true // columns are judged against base
-	comparison, err := table.Compare(reference, table.Content{Source: in.L.Source}, options)
+	beside, err := j.align(last, j.foreignOrBase())
 	if err != nil {
 		return err
 	}
-	keys := comparison.Keys
-	if len(fresh.keys) > 0 && j.base.Source != nil {
-		if keys, err = j.knownToBase(keys, fresh); err != nil {
+	keys := beside.keys
+	if j.base.Source != nil {
+		// Unknown ids were decided about beside the last judged content.
+		adopt := func(string) table.ForeignKey { return table.ForeignAdopt }
+		besideBase, err := j.align(j.base, adopt)
+		if err != nil {
 			return err
 		}
+		keys = j.combine(besideBase, beside)
 	}
 	return j.compareWithBase(table.Content{Source: in.L.Source, Keys: keys}, j.options())
 }
 
-func (j *judgment) compareWithBase(l table.Content, options table.CompareOptions) error {
-	comparison, err := table.Compare(j.base, l, options)
-	if err != nil {
-		return err
-	}
-	j.ours = comparison
-	return nil
+// alignment is L beside another content.
+type alignment struct {
+	keys  table.Keys
+	fresh map[table.Key]bool // keys of rows that the other content does not have
+	// differing counts the cells that differ, for rows that are not equal.
+	differing map[table.Key]int
 }
 
-// knownToBase gives the rows with fresh keys those of the rows of base that
-// they are most like, where no other row of L has that key.
-func (j *judgment) knownToBase(keys table.Keys, fresh *freshKeys) (table.Keys, error) {
+// align aligns L with old. Whether its columns will do is seen beside base.
+func (j *judgment) align(old table.Content, foreign func(string) table.ForeignKey) (*alignment, error) {
+	a := &alignment{fresh: map[table.Key]bool{}, differing: map[table.Key]int{}}
 	options := j.options()
 	options.Lenient = true
-	unknown := map[table.Key]bool{}
 	options.NewKey = func() table.Key {
 		key := j.in.NewKey()
-		unknown[key] = true
-		return key
-	}
-	options.ForeignKey = func(id string) table.ForeignKey { // already let through
-		unknown[table.Key(id)] = true
-		return table.ForeignAdopt
-	}
-	comparison, err := table.Compare(j.base, table.Content{Source: j.in.L.Source}, options)
-	if err != nil {
-		return keys, err
-	}
-
-	found := map[table.Key]table.Key{} // fresh key -> key in base
-	free := map[table.Key]bool{}
-	for i := range keys.Len() {
-		if key := keys.At(i); fresh.keys[key] {
-			if known := comparison.Keys.At(i); !unknown[known] {
-				found[key], free[known] = known, true
-			}
-		}
-	}
-	if len(found) == 0 {
-		return keys, nil
-	}
-	for i := range keys.Len() {
-		if key := keys.At(i); !fresh.keys[key] {
-			delete(free, key)
-		}
-	}
-	var out table.Keys
-	for i := range keys.Len() {
-		key := keys.At(i)
-		if known, ok := found[key]; ok && free[known] {
-			key = known
-		}
-		out.Add(key)
-	}
-	return out, nil
-}
-
-// freshKeys are the keys that a comparison with the last judged content gave to
-// rows that it does not have.
-type freshKeys struct {
-	keys map[table.Key]bool
-	base map[table.Key]bool // the keys of base, once they are needed
-}
-
-// newFreshKeys makes options collect fresh keys.
-func newFreshKeys(j *judgment, options *table.CompareOptions) *freshKeys {
-	fresh := &freshKeys{keys: map[table.Key]bool{}}
-	options.NewKey = func() table.Key {
-		key := j.in.NewKey()
-		fresh.keys[key] = true
+		a.fresh[key] = true
 		return key
 	}
 	options.ForeignKey = func(id string) table.ForeignKey {
-		key := table.Key(id)
-		if fresh.inBase(j, key) {
-			fresh.keys[key] = true
-			return table.ForeignAdopt
-		}
-		answer := j.foreign(id)
+		answer := foreign(id)
 		if answer == table.ForeignAdopt {
-			fresh.keys[key] = true
+			a.fresh[table.Key(id)] = true
 		}
 		return answer
 	}
-	return fresh
-}
-
-func (f *freshKeys) inBase(j *judgment, key table.Key) bool {
-	if f.base == nil {
-		f.base = map[table.Key]bool{}
-		for i := range j.base.Keys.Len() {
-			f.base[j.base.Keys.At(i)] = true
+	comparison, err := table.Compare(old, table.Content{Source: j.in.L.Source}, options)
+	if err != nil {
+		return nil, err
+	}
+	a.keys = comparison.Keys
+	changes := &comparison.Changes
+	for i := range changes.Rows {
+		if row := &changes.Rows[i]; row.Op == table.Update {
+			a.differing[row.Key] = countDiffering(changes, row)
 		}
 	}
-	return f.base[key]
+	return a, nil
+}
+
+// equal reports whether row i of L is just as in the other content.
+func (a *alignment) equal(i int) bool {
+	key := a.keys.At(i)
+	_, differs := a.differing[key]
+	return !a.fresh[key] && !differs
+}
+
+// candidate is a key that a row of L may have.
+type candidate struct {
+	row       int
+	key       table.Key
+	differing int // cells
+}
+
+// combine gives every row of L the key of a row of base that it equals, else
+// that of the row in either content that it is most like.
+func (j *judgment) combine(base, last *alignment) table.Keys {
+	var candidates []candidate
+	free := map[table.Key]bool{}
+	var open []int // rows that do not equal one of base
+	for i := range base.keys.Len() {
+		if base.equal(i) {
+			continue
+		}
+		open = append(open, i)
+		for _, a := range []*alignment{last, base} {
+			if key := a.keys.At(i); !a.fresh[key] {
+				candidates = append(candidates, candidate{i, key, a.differing[key]})
+				free[key] = true
+			}
+		}
+	}
+	for i := range base.keys.Len() {
+		if base.equal(i) {
+			delete(free, base.keys.At(i))
+		}
+	}
+
+	slices.SortStableFunc(candidates, func(a, b candidate) int { return cmp.Compare(a.differing, b.differing) })
+	chosen := map[int]table.Key{}
+	for _, c := range candidates {
+		if chosen[c.row] == "" && free[c.key] {
+			chosen[c.row] = c.key
+			delete(free, c.key)
+		}
+	}
+	for _, i := range open {
+		if chosen[i] == "" {
+			chosen[i] = j.freshKey(last, base, i)
+		}
+	}
+	var keys table.Keys
+	for i := range base.keys.Len() {
+		if key := chosen[i]; key != "" {
+			keys.Add(key)
+		} else {
+			keys.Add(base.keys.At(i))
+		}
+	}
+	return keys
+}
+
+// freshKey returns the key of a row that is new.
+func (j *judgment) freshKey(last, base *alignment, i int) table.Key {
+	for _, a := range []*alignment{last, base} {
+		if key := a.keys.At(i); a.fresh[key] {
+			return key
+		}
+	}
+	return j.in.NewKey()
+}
+
+// foreignOrBase decides about ids that the last judged content does not have:
+// base may have them.
+func (j *judgment) foreignOrBase() func(id string) table.ForeignKey {
+	var inBase map[table.Key]bool
+	return func(id string) table.ForeignKey {
+		if inBase == nil {
+			inBase = map[table.Key]bool{}
+			for i := range j.base.Keys.Len() {
+				inBase[j.base.Keys.At(i)] = true
+			}
+		}
+		if inBase[table.Key(id)] {
+			return table.ForeignAdopt
+		}
+		return j.foreign(id)
+	}
+}
+
+// countDiffering returns in how many columns an updated row differs.
+func countDiffering(changes *table.Changes, row *table.Change) int {
+	count := 0
+	for n, name := range changes.NewHeader {
+		if at(row.After, n) != at(row.Before, indexOf(changes.OldHeader, name)) {
+			count++
+		}
+	}
+	return count
 }

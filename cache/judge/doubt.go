@@ -3,7 +3,6 @@ package judge
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/ragasfs/ragasfs/backends/table"
@@ -49,7 +48,8 @@ func (j *judgment) undoing(arrival Arrival) (table.Changes, error) {
 type undo struct {
 	columns []table.ColumnChange
 	byKey   map[table.Key]*table.Change
-	header  []string
+	// The headers of the changes.
+	oldHeader, header []string
 	// added counts rows by their cells: a row that was removed elsewhere comes
 	// back under another key.
 	added map[string]int
@@ -57,16 +57,17 @@ type undo struct {
 
 func newUndo(changes table.Changes) *undo {
 	u := &undo{
-		columns: changes.Columns,
-		byKey:   map[table.Key]*table.Change{},
-		header:  changes.NewHeader,
-		added:   map[string]int{},
+		columns:   changes.Columns,
+		byKey:     map[table.Key]*table.Change{},
+		header:    changes.NewHeader,
+		oldHeader: changes.OldHeader,
+		added:     map[string]int{},
 	}
 	for i := range changes.Rows {
 		row := &changes.Rows[i]
 		u.byKey[row.Key] = row
 		if row.Op == table.Append {
-			u.added[strings.Join(row.After, "\x00")]++
+			u.added[joined(row.After)]++
 		}
 	}
 	return u
@@ -87,12 +88,12 @@ func (u *undo) covers(other table.Changes) bool {
 		same := u.byKey[row.Key]
 		switch row.Op {
 		case table.Append:
-			cells := strings.Join(row.After, "\x00")
+			cells := joined(row.After)
 			if added[cells]++; added[cells] > u.added[cells] {
 				return false
 			}
 		case table.Delete:
-			if same == nil || same.Op != table.Delete {
+			if same == nil || same.Op != table.Delete && u.keepsCell(same) {
 				return false
 			}
 		case table.Update:
@@ -102,6 +103,17 @@ func (u *undo) covers(other table.Changes) bool {
 		}
 	}
 	return true
+}
+
+// keepsCell reports whether anything is left of a row: if not, it was taken for
+// another row that stands in its place.
+func (u *undo) keepsCell(row *table.Change) bool {
+	for n, name := range u.header {
+		if before := indexOf(u.oldHeader, name); before >= 0 && at(row.Before, before) == at(row.After, n) {
+			return true
+		}
+	}
+	return false
 }
 
 // setsAs reports whether same gives every cell that row changes the same value.

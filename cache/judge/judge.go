@@ -122,11 +122,12 @@ type Verdict struct {
 	// Merged holds what goes out (Send), what comes in (Take), what a document
 	// store gets (Document) and what is in conflict.
 	Merged table.Merged
-	// Agreed leads from R to what file and store agree on once R is taken in:
-	// empty but for cells in conflict, which go back to what they were in the
-	// base, so that the conflict lasts until it is settled. S becomes
-	// Apply(R, Agreed), and L Apply(L, Merged.Take). After a push the same goes
-	// for what the store then holds.
+	// Agreed leads from R to what file and store agree on: S becomes
+	// Apply(R, Agreed) when R is taken in (and L Apply(L, Merged.Take)), and
+	// likewise for what the store holds after a push. It is empty but for cells
+	// in conflict that are not sent: L still has ours in them, so S must have
+	// what was there before, or the next verdict would take ours for an edit of
+	// theirs and send it.
 	Agreed table.Changes
 	// Parked are the changes of Merged.Send that were left out because the store
 	// has refused them as they are.

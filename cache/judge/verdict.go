@@ -3,7 +3,6 @@ package judge
 import (
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/ragasfs/ragasfs/backends"
 	"github.com/ragasfs/ragasfs/backends/table"
@@ -29,6 +28,11 @@ func judgeInput(in Input) (*Verdict, error) {
 		return nil, err
 	} else if problem != nil {
 		return &Verdict{State: Invalid, Problem: problem}, nil
+	}
+	if keys, changed := j.rowsAddedAgain(); changed {
+		if err := j.compareWithBase(table.Content{Source: in.L.Source, Keys: keys}, j.options()); err != nil {
+			return nil, err
+		}
 	}
 	dialect, err := dialectOf(in.L.Source)
 	if err != nil {
@@ -78,7 +82,6 @@ func (j *judgment) options() table.CompareOptions {
 		RowStore:   j.rowStore(),
 		NewKey:     j.in.NewKey,
 		ForeignKey: j.foreign,
-		Lenient:    j.in.Confirmed,
 	}
 }
 
@@ -117,7 +120,7 @@ func (j *judgment) merge(v *Verdict) error {
 	if err != nil {
 		return err
 	}
-	resolved := map[table.Conflict]bool{}
+	resolutions := map[table.Conflict]table.Resolution{}
 	resolve := func(c table.Conflict) table.Resolution {
 		resolution := table.Hold
 		if own.has(c) {
@@ -125,14 +128,22 @@ func (j *judgment) merge(v *Verdict) error {
 		} else if j.in.Resolve != nil {
 			resolution = j.in.Resolve(c)
 		}
-		if resolution != table.Hold {
-			resolved[c] = true
-		}
+		resolutions[c] = resolution
 		return resolution
 	}
 	v.Merged = table.Merge(j.ours.Changes, j.theirs, resolve, j.equal())
-	v.Merged.Conflicts = slices.DeleteFunc(v.Merged.Conflicts, func(c table.Conflict) bool { return resolved[c] })
-	v.Agreed = agreed(v.Merged.Conflicts, j.ours.Changes, j.theirs)
+	all := v.Merged.Conflicts
+	v.Merged.Conflicts = nil
+	var open []table.Conflict // L has ours, and that is not sent
+	for _, c := range all {
+		if resolutions[c] == table.Hold {
+			v.Merged.Conflicts = append(v.Merged.Conflicts, c)
+		}
+		if resolutions[c] != table.Ours {
+			open = append(open, c)
+		}
+	}
+	v.Agreed = agreed(open, j.ours.Changes, j.theirs)
 	v.Parked = j.park(&v.Merged.Send)
 
 	v.Exact = v.Merged.Document.Empty() && len(v.Parked) == 0

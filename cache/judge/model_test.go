@@ -1,0 +1,455 @@
+package judge_test
+
+import (
+	"bytes"
+	"encoding/csv"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/ragasfs/ragasfs/backends"
+	"github.com/ragasfs/ragasfs/backends/table"
+	"github.com/ragasfs/ragasfs/cache/judge"
+)
+
+// The model test: two programs of this machine, a colleague at the store, and
+// everything that can come in between, in random order. Every cell that anyone
+// ever writes is a word of its own, so that what became of it can be followed;
+// the first cell of a row is the row's name and is never edited.
+
+func TestModelDocuments(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) { runModel(t, backends.Documents, false) })
+}
+
+func TestModelRowsWithIDs(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) { runModel(t, backends.Rows, false) })
+}
+
+func TestModelRowsHiddenIDs(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) { runModel(t, backends.Rows, true) })
+}
+
+func runModel(t *rapid.T, form backends.Form, hide bool) {
+	w := newWorld(t, form, hide)
+	w.alone = rapid.Bool().Draw(t, "alone")
+	program := func(t *rapid.T) *program { return w.programs[rapid.IntRange(0, 1).Draw(t, "program")] }
+	actions := map[string]func(*rapid.T){
+		"read":   func(t *rapid.T) { w.read(program(t)) },
+		"edit":   func(t *rapid.T) { w.edit(t, program(t)) },
+		"append": func(t *rapid.T) { w.grow(program(t)) },
+		"undo":   func(t *rapid.T) { w.undo(t, program(t)) },
+		"refresh": func(*rapid.T) {
+			w.m.refresh()
+		},
+		"take in": func(*rapid.T) { w.takeIn() },
+		"push":    func(t *rapid.T) { w.push(t) },
+		"restart": func(*rapid.T) { w.m.restart() },
+		"judge":   func(*rapid.T) { w.m.judge() },
+		"":        func(*rapid.T) { w.check() },
+	}
+	if !w.alone {
+		actions["colleague"] = func(t *rapid.T) { w.colleague(t) }
+		actions["confirm"] = func(*rapid.T) { w.confirm() }
+		actions["discard"] = func(*rapid.T) { w.discard() }
+	}
+	t.Repeat(actions)
+	w.finish(t)
+}
+
+// world is the machine, its programs, the store, and what the laws need to know
+// of every word.
+type world struct {
+	t        *rapid.T
+	m        *machine
+	store    *remote
+	programs [2]*program
+	alone    bool
+	words    int
+
+	theirs  map[string]bool // written by the colleague
+	left    map[string]bool // left out by a program that had read it, or by a person's decision
+	mine    map[string]bool // saved here
+	dropped map[string]bool // left out by a later save here
+	reached map[string]bool // has been in the store
+}
+
+// program remembers what it read, when, and its earlier buffers.
+type program struct {
+	name    string
+	knows   int64 // the last arrival in what it read or wrote last
+	buffer  []byte
+	earlier [][]byte
+	has     map[string]bool // the words of what it read or wrote last
+}
+
+func newWorld(t *rapid.T, form backends.Form, hide bool) *world {
+	w := &world{
+		t: t, theirs: map[string]bool{}, left: map[string]bool{}, mine: map[string]bool{},
+		dropped: map[string]bool{}, reached: map[string]bool{},
+	}
+	w.store = &remote{t: t, form: form, hide: hide, header: strings.Split(columns, ","), rows: map[string][]string{}, version: 1}
+	rows := [][]string{w.store.header}
+	for range rapid.IntRange(0, 6).Draw(t, "rows") {
+		rows = append(rows, w.row("theirs", w.theirs))
+	}
+	w.write(rows)
+	w.m = mount(t, w.store)
+	w.m.guard = judge.GuardOff
+	w.programs = [2]*program{{name: "p"}, {name: "q"}}
+	for _, p := range w.programs {
+		w.read(p)
+	}
+	return w
+}
+
+const columns = "name,a,b,c"
+
+// word returns a new word, noted in a set.
+func (w *world) word(by string, set map[string]bool) string {
+	w.words++
+	word := fmt.Sprintf("%s-%d", by, w.words)
+	set[word] = true
+	return word
+}
+
+func (w *world) row(by string, set map[string]bool) []string {
+	row := make([]string, len(w.store.header))
+	for i := range row {
+		row[i] = w.word(by, set)
+	}
+	return row
+}
+
+// --- what programs do
+
+func (w *world) read(p *program) {
+	p.buffer = w.m.bytes()
+	p.knows = w.m.inL
+	p.has = wordsOf(parse(w.t, p.buffer))
+}
+
+// save writes a program's buffer under the name, and notes what it left out.
+func (w *world) save(p *program) {
+	p.earlier = append(p.earlier, p.buffer)
+	now := wordsOf(parse(w.t, p.buffer))
+	for word := range p.has {
+		if !now[word] {
+			w.left[word] = true
+		}
+	}
+	for word := range w.mine {
+		if !now[word] {
+			w.dropped[word] = true
+		}
+	}
+	p.has = now
+	w.m.save(p.buffer, p.knows)
+}
+
+// edit saves what the program read with some edits, as a whole file.
+func (w *world) edit(t *rapid.T, p *program) {
+	records := parse(w.t, p.buffer)
+	edited := map[string]bool{} // two edits of one row in one save could not be told from another row
+	for range rapid.IntRange(1, 3).Draw(t, "edits") {
+		records = w.editOnce(t, p, records, edited)
+	}
+	p.buffer = format(w.t, records, rapid.Bool().Draw(t, "crlf"))
+	w.save(p)
+}
+
+func (w *world) editOnce(t *rapid.T, p *program, records [][]string, edited map[string]bool) [][]string {
+	ids := slices.Index(records[0], table.RowIDColumn) + 1 // cells before the name
+	i := rapid.IntRange(1, len(records)).Draw(t, "row")
+	kind := rapid.SampledFrom([]string{"cell", "cell", "add", "delete", "move"}).Draw(t, "kind")
+	if i == len(records) || kind == "add" {
+		row := append(make([]string, ids), w.row(p.name, w.mine)...)
+		edited[row[ids]] = true
+		return slices.Insert(records, i, row)
+	}
+	row := slices.Clone(records[i])
+	switch kind {
+	case "cell":
+		if !edited[row[ids]] {
+			edited[row[ids]] = true
+			row[rapid.IntRange(ids+1, len(row)-1).Draw(t, "column")] = w.word(p.name, w.mine)
+		}
+		records[i] = row
+	case "delete":
+		records = slices.Delete(records, i, i+1)
+	case "move":
+		records = slices.Delete(records, i, i+1)
+		records = slices.Insert(records, rapid.IntRange(1, len(records)).Draw(t, "to"), row)
+	}
+	return records
+}
+
+// grow appends a row to what is there, as >> does.
+func (w *world) grow(p *program) {
+	records := parse(w.t, w.m.bytes())
+	row := w.row(p.name, w.mine)
+	if records[0][0] == table.RowIDColumn {
+		row = append([]string{""}, row...)
+	}
+	w.m.appendBytes([]byte(strings.Join(row, ",") + "\n"))
+}
+
+// undo saves an earlier buffer of the program.
+func (w *world) undo(t *rapid.T, p *program) {
+	if len(p.earlier) == 0 {
+		return
+	}
+	p.buffer = rapid.SampledFrom(p.earlier).Draw(t, "buffer")
+	w.save(p)
+}
+
+// --- what comes in between
+
+// colleague edits the store.
+func (w *world) colleague(t *rapid.T) {
+	records := w.stored()
+	i := rapid.IntRange(1, len(records)).Draw(t, "row")
+	kind := rapid.SampledFrom([]string{"cell", "cell", "add", "delete"}).Draw(t, "kind")
+	switch {
+	case i == len(records) || kind == "add":
+		records = slices.Insert(records, i, w.row("theirs", w.theirs))
+	case kind == "cell":
+		records[i][rapid.IntRange(1, len(records[i])-1).Draw(t, "column")] = w.word("theirs", w.theirs)
+	case kind == "delete":
+		records = slices.Delete(records, i, i+1)
+	}
+	w.write(records)
+}
+
+func (w *world) push(t *rapid.T) {
+	cut := cut{
+		after:      rapid.IntRange(-1, 3).Draw(t, "applied"),
+		noAnswer:   rapid.Bool().Draw(t, "no answer"),
+		notStarted: rapid.IntRange(0, 4).Draw(t, "not started") == 0,
+	}
+	if !w.alone && rapid.IntRange(0, 4).Draw(t, "meanwhile") == 0 {
+		cut.whileAway = func() {
+			w.note()
+			w.colleague(t)
+		}
+	}
+	w.watchStore(func() { w.m.push(cut) }, cut.whileAway == nil)
+}
+
+// takeIn must not take a word away that is only here.
+func (w *world) takeIn() {
+	before := wordsOf(parse(w.t, w.m.bytes()))
+	w.m.takeIn()
+	after := wordsOf(parse(w.t, w.m.bytes()))
+	for word := range before {
+		if w.mine[word] && !w.reached[word] && !after[word] {
+			w.t.Fatalf("%s was only here, and vanished when R was taken in", word)
+		}
+	}
+}
+
+// confirm is a person's decision for ours: what is in conflict may go.
+func (w *world) confirm() {
+	w.m.refresh()
+	for _, c := range w.m.judge().Merged.Conflicts {
+		w.left[c.Theirs] = true
+	}
+	w.watchStore(w.m.confirm, true)
+}
+
+// discard is a person's decision for theirs.
+func (w *world) discard() {
+	w.m.refresh()
+	for _, c := range w.m.judge().Merged.Conflicts {
+		w.dropped[c.Ours] = true
+	}
+	w.watchStore(w.m.discard, true)
+}
+
+// --- the laws
+
+// watchStore: nothing that a push takes out of the store may be anything but
+// what a program that had read it left out.
+func (w *world) watchStore(push func(), strict bool) {
+	before := wordsOf(w.stored())
+	push()
+	after := wordsOf(w.stored())
+	for word := range before {
+		switch {
+		case after[word] || !strict:
+		case w.mine[word] && !w.dropped[word] && !w.left[word]:
+			w.t.Fatalf("%s was saved here, no later save lacks it, and a push took it out of the store", word)
+		case w.theirs[word] && !w.left[word]:
+			w.t.Fatalf("%s is the colleague's, no program that had read it left it out, and a push took it out of the store", word)
+		}
+	}
+	w.note()
+}
+
+func (w *world) note() {
+	for word := range wordsOf(w.stored()) {
+		w.reached[word] = true
+	}
+}
+
+// check holds after every step.
+func (w *world) check() {
+	w.note()
+	w.t.Logf("arrivals: %d in S, %d in L, %d in R; the programs know %d and %d\nL\n%sS\n%sstore\n%s", w.m.inS, w.m.inL, w.m.inR,
+		w.programs[0].knows, w.programs[1].knows, w.m.bytes(), read(w.t, w.m.s), format(w.t, w.stored(), false))
+	if w.store.form == backends.Documents || w.store.hide {
+		return // who a row is that was moved and edited can only be guessed
+	}
+	seen := map[string]bool{}
+	for _, record := range w.stored()[1:] {
+		if seen[record[0]] {
+			w.t.Fatalf("the store has row %s twice", record[0])
+		}
+		seen[record[0]] = true
+	}
+}
+
+// finish lets everything come to rest and checks what became of it.
+func (w *world) finish(t *rapid.T) {
+	last := w.m.bytes()
+	for range 3 {
+		w.watchStore(func() { w.m.push(whole) }, true)
+		w.takeIn()
+	}
+	v := w.m.judge()
+	for word := range w.mine {
+		if !w.reached[word] && !w.dropped[word] && !slices.ContainsFunc(v.Merged.Conflicts, func(c table.Conflict) bool { return c.Ours == word }) {
+			t.Fatalf("%s was saved, no later save lacks it, and it is nowhere", word)
+		}
+	}
+	if w.alone && !sameTable(parse(t, last), parse(t, w.m.bytes())) {
+		t.Fatalf("alone: last saved\n%s\nin the file\n%s", last, w.m.bytes())
+	}
+	if w.alone && w.store.form == backends.Documents && !bytes.Equal(last, w.store.document) {
+		t.Fatalf("alone: last saved\n%s\nin the store\n%s", last, w.store.document)
+	}
+	if len(v.Merged.Conflicts) > 0 {
+		w.settle(t)
+	}
+	w.converged(t)
+}
+
+// settle decides what is in conflict.
+func (w *world) settle(t *rapid.T) {
+	if w.alone {
+		t.Fatalf("alone and in conflict: %+v", w.m.judge().Merged.Conflicts)
+	}
+	if rapid.Bool().Draw(t, "ours") {
+		w.confirm()
+	} else {
+		w.discard()
+	}
+}
+
+func (w *world) converged(t *rapid.T) {
+	v := w.m.judge()
+	if v.State != judge.Clean || !v.Merged.Take.Empty() || !v.Exact {
+		t.Fatalf("not clean in the end: %s\nS\n%s\nL\n%s\nR\n%s", show(v), read(t, w.m.s), read(t, w.m.l), read(t, w.m.r))
+	}
+	store := w.stored()
+	for name, content := range map[string]table.Content{"S": w.m.s, "L": w.m.l, "R": w.m.r} {
+		if !sameTable(parse(t, read(t, content)), store) {
+			t.Fatalf("%s\n%s\nis not what the store has\n%s", name, read(t, content), format(t, store, false))
+		}
+		if w.store.form == backends.Documents && !bytes.Equal(read(t, content), w.store.document) {
+			t.Fatalf("%s\n%s\ndiffers in bytes from the store's\n%s", name, read(t, content), w.store.document)
+		}
+	}
+}
+
+// --- tables as records
+
+// stored returns what the store holds, without ids.
+func (w *world) stored() [][]string {
+	if w.store.form == backends.Documents {
+		return parse(w.t, w.store.document)
+	}
+	out := [][]string{w.store.header}
+	for _, id := range w.store.ids {
+		out = append(out, slices.Clone(w.store.rows[id]))
+	}
+	return out
+}
+
+// write makes the store hold the records, as a colleague would: rows of a row
+// store are known by their name.
+func (w *world) write(records [][]string) {
+	if w.store.form == backends.Documents {
+		w.store.put(format(w.t, records, false))
+		return
+	}
+	w.store.version++
+	ids := map[string]string{}
+	for id, row := range w.store.rows {
+		ids[row[0]] = id
+	}
+	w.store.ids, w.store.rows = nil, map[string][]string{}
+	for _, row := range records[1:] {
+		id := ids[row[0]]
+		if id == "" {
+			w.words++
+			id = fmt.Sprintf("theirs%d", w.words)
+		}
+		w.store.ids = append(w.store.ids, id)
+		w.store.rows[id] = row
+	}
+}
+
+func parse(t rapid.TB, content []byte) [][]string {
+	t.Helper()
+	records, err := csv.NewReader(bytes.NewReader(content)).ReadAll()
+	must(t, err)
+	return records
+}
+
+func format(t rapid.TB, records [][]string, crlf bool) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	w := csv.NewWriter(&out)
+	w.UseCRLF = crlf
+	must(t, w.WriteAll(records))
+	return out.Bytes()
+}
+
+// wordsOf returns all cells but the header and ids.
+func wordsOf(records [][]string) map[string]bool {
+	out := map[string]bool{}
+	for _, record := range withoutIDs(records)[1:] {
+		for _, word := range record {
+			out[word] = true
+		}
+	}
+	return out
+}
+
+func withoutIDs(records [][]string) [][]string {
+	if records[0][0] != table.RowIDColumn {
+		return records
+	}
+	out := make([][]string, len(records))
+	for i, record := range records {
+		out[i] = record[1:]
+	}
+	return out
+}
+
+// sameTable compares without order and ids.
+func sameTable(a, b [][]string) bool {
+	return maps.Equal(counted(a), counted(b))
+}
+
+func counted(records [][]string) map[string]int {
+	out := map[string]int{}
+	for _, record := range withoutIDs(records) {
+		out[strings.Join(record, ",")]++
+	}
+	return out
+}
