@@ -71,18 +71,21 @@ func Open(path string, rootIsProject bool, log *slog.Logger) (*Backend, error) {
 	if err != nil {
 		return nil, failed("find", path, err)
 	}
-	root, err := os.OpenRoot(absolute)
+	info, err := os.Stat(absolute)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("root_dir %s does not exist; if it should, make it with: mkdir -p %q: %w",
 			absolute, absolute, backends.ErrNotFound)
-	case errors.Is(err, syscall.ENOTDIR):
-		return nil, fmt.Errorf("root_dir %s is not a directory: %w", absolute, backends.ErrOption)
 	case err != nil:
 		return nil, failed("open root_dir", absolute, err)
+	case !info.IsDir():
+		return nil, fmt.Errorf("root_dir %s is not a directory: %w", absolute, backends.ErrOption)
 	}
-	info, err := root.Stat(".")
+	root, err := os.OpenRoot(absolute)
 	if err != nil {
+		return nil, failed("open root_dir", absolute, err)
+	}
+	if info, err = root.Stat("."); err != nil {
 		return nil, errors.Join(failed("open root_dir", absolute, err), root.Close())
 	}
 	if log == nil {

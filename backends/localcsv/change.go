@@ -150,6 +150,7 @@ func (b *Backend) deleteTable(ref backends.Ref, base backends.Version) error {
 	}
 	b.late.mu.Lock()
 	defer b.late.mu.Unlock()
+	b.calls.beforeChange()
 	hidden, err := nameAside(file, &st).free(func(name string) error { return b.calls.move(f.fd(), file, name) })
 	if err != nil {
 		return failed("delete", path, err)

@@ -1,6 +1,11 @@
 package localcsv
 
-import "golang.org/x/sys/unix"
+import (
+	"path/filepath"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
 
 // WithoutExchange makes the file system one that can't exchange names.
 func (b *Backend) WithoutExchange() {
@@ -26,4 +31,27 @@ func (b *Backend) LookNow() int {
 		}
 	}
 	return len(b.late.files)
+}
+
+// AfterExchange runs a step once, after the first exchange of names.
+func (b *Backend) AfterExchange(step func()) {
+	system := b.calls.renameat2
+	b.calls.renameat2 = func(dir int, from, to string, flags uint) error {
+		err := system(dir, from, to, flags)
+		if flags == unix.RENAME_EXCHANGE {
+			b.calls.renameat2 = system
+			step()
+		}
+		return err
+	}
+}
+
+// HiddenName is the name under which a table is put aside as it is now.
+func HiddenName(t *testing.T, path string) string {
+	t.Helper()
+	var st unix.Stat_t
+	if err := unix.Stat(path, &st); err != nil {
+		t.Fatal(err)
+	}
+	return nameAside(filepath.Base(path), &st).String()
 }
