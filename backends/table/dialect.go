@@ -1,6 +1,9 @@
 package table
 
-import "bytes"
+import (
+	"bytes"
+	"strings"
+)
 
 // Dialect is the form of a CSV text, apart from its cells.
 type Dialect struct {
@@ -22,6 +25,9 @@ const (
 	// QuoteSpreadsheet: as QuoteMinimal, and cells with ; TAB or outer spaces
 	// (design section 5: how row stores are rendered).
 	QuoteSpreadsheet
+	// QuoteText: every cell but numbers and booleans (R's write.csv, Python's
+	// csv.QUOTE_NONNUMERIC).
+	QuoteText
 )
 
 // Python is the dialect of new tables: CRLF, minimal quoting, no BOM.
@@ -67,11 +73,13 @@ var quoteClass = [256]uint8{
 // needsQuotes reports whether a cell that stands beside others is written in
 // quotes.
 func needsQuotes[T string | []byte](q Quoting, cell T) bool {
-	if q == QuoteAll {
-		return true
-	}
 	class := uint8(mustQuote)
-	if q == QuoteSpreadsheet {
+	switch q {
+	case QuoteAll:
+		return true
+	case QuoteText:
+		return !isBareValue(string(cell))
+	case QuoteSpreadsheet:
 		class |= spreadsheetQuote
 		if len(cell) > 0 && (cell[0] == ' ' || cell[len(cell)-1] == ' ') {
 			return true
@@ -85,6 +93,16 @@ func needsQuotes[T string | []byte](q Quoting, cell T) bool {
 	return false
 }
 
+// isBareValue reports whether QuoteText leaves a cell without quotes.
+func isBareValue(cell string) bool {
+	switch cell {
+	case "TRUE", "FALSE", "True", "False":
+		return true
+	}
+	_, number := parseDecimal(cell)
+	return number && !strings.ContainsAny(cell, " \t")
+}
+
 // quotingSample is how many bytes of a text are looked at to tell its quoting.
 const quotingSample = 256 << 10
 
@@ -92,6 +110,7 @@ const quotingSample = 256 << 10
 type quotingEvidence struct {
 	bare            bool // a cell without quotes was seen
 	bareSpreadsheet bool // one that QuoteSpreadsheet would quote
+	bareText        bool // one that QuoteText would quote, and no missing value
 	spare           bool // a quoted cell that QuoteMinimal would not quote
 	spareOther      bool // one that QuoteSpreadsheet would not quote either
 }
@@ -109,6 +128,7 @@ func (e *quotingEvidence) see(text []byte, header bool) {
 			e.seeQuoted(raw, alone)
 		default:
 			e.bare = true
+			e.bareText = e.bareText || len(raw) > 0 && string(raw) != "NA" && needsQuotes(QuoteText, raw)
 			e.bareSpreadsheet = e.bareSpreadsheet || needsQuotes(QuoteSpreadsheet, raw)
 		}
 		if !more {
@@ -138,6 +158,8 @@ func (e *quotingEvidence) quoting() Quoting {
 		return QuoteAll
 	case e.spare && !e.spareOther && !e.bareSpreadsheet:
 		return QuoteSpreadsheet
+	case e.spare && !e.bareText:
+		return QuoteText
 	}
 	return QuoteMinimal
 }

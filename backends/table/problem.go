@@ -2,6 +2,7 @@ package table
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 )
@@ -130,7 +131,7 @@ func locate(src Source, start, at int64, p position) (position, error) {
 			p.afterCR = piece[n-1] == '\r'
 		}
 		switch {
-		case err == io.EOF:
+		case errors.Is(err, io.EOF):
 			return p, nil
 		case err != nil:
 			return p, err

@@ -234,6 +234,8 @@ func TestReaderDialect(t *testing.T) {
 		{"all quotes", "\"a\",\"b\"\n\"1\",\"\"\n", Dialect{EOL: "\n", FinalEOL: true, Quoting: QuoteAll}},
 		{"quotes only where they must", "a,b\n\"1,\",\"\"\"\"\n", Dialect{EOL: "\n", FinalEOL: true}},
 		{"lone empty cell", "a\n\"\"\n", Dialect{EOL: "\n", FinalEOL: true}},
+		{"text", "\"\",\"a\"\n\"1\",NA\n\"2\",TRUE\n\"\",-1.5e7\n\"x\",\n", Dialect{EOL: "\n", FinalEOL: true, Quoting: QuoteText}},
+		{"some text without quotes", "\"a\",\"b\"\nx,\"y\"\n", Dialect{EOL: "\n", FinalEOL: true}},
 		{"spreadsheet", "a,b\n\"x;y\",\" z\"\n", Dialect{EOL: "\n", FinalEOL: true, Quoting: QuoteSpreadsheet}},
 		{"spreadsheet would have quoted more", "a,b\n\"x;y\",x;y\n", Dialect{EOL: "\n", FinalEOL: true}},
 		{"spreadsheet would have quoted less", "a,b\n\"x;y\",\"1\"\n", Dialect{EOL: "\n", FinalEOL: true}},

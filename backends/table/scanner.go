@@ -2,6 +2,7 @@ package table
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 )
@@ -119,7 +120,7 @@ func (s *scanner) more() (bool, error) {
 		return true, nil
 	}
 	s.buf = s.buf[:kept+n]
-	if err == nil || err == io.EOF {
+	if err == nil || errors.Is(err, io.EOF) {
 		err = io.ErrUnexpectedEOF
 	}
 	return false, fmt.Errorf("reading at byte %d: %w", next+int64(n), err)

@@ -1,6 +1,7 @@
 package table
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -72,5 +73,44 @@ func BenchmarkWrite(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// waysToRead are all functions that go through a whole text.
+func waysToRead() map[string]func(testing.TB, string) {
+	return map[string]func(testing.TB, string){
+		"Reader": drainReader,
+		"Spans":  drainSpans,
+		"Check": func(t testing.TB, text string) {
+			if _, err := Check(textSource(text)); err != nil {
+				t.Fatal(err)
+			}
+		},
+	}
+}
+
+func drainReader(t testing.TB, text string) {
+	reader := NewReader(textSource(text), 0, Dialect{})
+	for {
+		_, err := reader.Next()
+		if errors.Is(err, io.EOF) {
+			return
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func drainSpans(t testing.TB, text string) {
+	spans := NewSpans(textSource(text), 0, int64(len(text)), Dialect{})
+	for {
+		_, err := spans.Next()
+		if errors.Is(err, io.EOF) {
+			return
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
 }

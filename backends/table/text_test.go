@@ -105,7 +105,7 @@ func anyRows() *rapid.Generator[[][]string] {
 func dialects() []Dialect {
 	var all []Dialect
 	for _, eol := range []string{"\n", "\r\n", "\r"} {
-		for _, quoting := range []Quoting{QuoteMinimal, QuoteAll, QuoteSpreadsheet} {
+		for _, quoting := range []Quoting{QuoteMinimal, QuoteAll, QuoteSpreadsheet, QuoteText} {
 			for _, bom := range []bool{false, true} {
 				for _, final := range []bool{false, true} {
 					all = append(all, Dialect{BOM: bom, EOL: eol, FinalEOL: final, Quoting: quoting})

@@ -27,6 +27,8 @@ func TestWriterBytes(t *testing.T) {
 			"\"a,\",\"b\"\"\",\"c\r\",\"d\n\", e ,\t,;,',\x00,\u2028\n"},
 		{"single empty cell", lf, [][]string{{"a"}, {""}, {" "}, {}}, "a\n\"\"\n \n\"\"\n"},
 		{"all", Dialect{EOL: "\n", FinalEOL: true, Quoting: QuoteAll}, [][]string{{"a", ""}, {""}}, "\"a\",\"\"\n\"\"\n"},
+		{"text", Dialect{EOL: "\n", FinalEOL: true, Quoting: QuoteText}, [][]string{{"a", "1", "-0.5", "1e-7", "TRUE", "False", "", " 1", "NA", "1-2"}},
+			"\"a\",1,-0.5,1e-7,TRUE,False,\"\",\" 1\",\"NA\",\"1-2\"\n"},
 		{"spreadsheet", Rendered, [][]string{{"a;", "b\t", " c", "d ", "e f", ""}}, "\"a;\",\"b\t\",\" c\",\"d \",e f,\n"},
 		{"a first cell that starts like a BOM", lf, [][]string{{"\ufeffa", "b"}, {"\ufeffc"}}, "\"\ufeffa\",b\n\ufeffc\n"},
 	}
