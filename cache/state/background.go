@@ -25,6 +25,7 @@ type background struct {
 	commits  uint64 // with something in them, since Open
 	last     time.Time
 	unsafe   bool // there are commits that a power cut could undo
+	urgent   bool // the log should be emptied soon: it is long, or has rubbish at its end
 	logBytes int64
 }
 
@@ -35,7 +36,16 @@ func (db *DB) noteCommit(level Level) {
 	db.unsafe = level == Normal
 	db.measureLog()
 	db.arm(syncAfter)
-	if db.logBytes > logLimit && db.timer.Stop() {
+	if db.logBytes > logLimit {
+		db.hurry()
+	}
+}
+
+// hurry makes settle run now.
+func (db *DB) hurry() {
+	db.urgent = true
+	db.arm(0)
+	if db.armed && db.timer.Stop() { // else it runs already
 		db.timer.Reset(0)
 	}
 }
@@ -98,7 +108,7 @@ func (db *DB) settle() {
 
 // makeSafe checkpoints if the moment is good, else it only syncs the log.
 func (db *DB) makeSafe() error {
-	if db.logBytes <= logLimit && time.Since(db.last) < idleAfter {
+	if !db.urgent && time.Since(db.last) < idleAfter {
 		if !db.unsafe {
 			return nil
 		}
@@ -107,7 +117,7 @@ func (db *DB) makeSafe() error {
 	if err := db.conn.checkpoint(); err != nil {
 		return db.note(err)
 	}
-	db.unsafe = false
+	db.unsafe, db.urgent = false, false
 	db.measureLog()
 	return nil
 }

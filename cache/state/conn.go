@@ -141,6 +141,25 @@ func (c *conn) prepare() error {
 	return nil
 }
 
+func (c *conn) exec(doing string, stmt *sql.Stmt, args ...any) error {
+	_, err := stmt.ExecContext(ctx(), args...)
+	return c.explain(doing, err)
+}
+
+// write does one change, in a transaction or as one.
+func (c *conn) write(w change) error {
+	if w.body != nil {
+		return c.exec("put", c.put, w.kind, []byte(w.id), w.body, int64(checksum(w.kind, w.id, w.body)))
+	}
+	if !w.prefix {
+		return c.exec("delete", c.remove, w.kind, []byte(w.id))
+	}
+	if end, bounded := after(w.id); bounded {
+		return c.exec("delete", c.removeRange, w.kind, []byte(w.id), end)
+	}
+	return c.exec("delete", c.removeRangeToEnd, w.kind, []byte(w.id))
+}
+
 // setLevel switches what the next commit survives. The pragma works when it is
 // compiled, so it can't be a prepared statement, and only outside a transaction.
 func (c *conn) setLevel(level Level) error {
@@ -161,7 +180,7 @@ func (c *conn) setLevel(level Level) error {
 
 // checkpoint moves what is in the write-ahead log to the database, makes it
 // power safe and empties the log. TRUNCATE and never another mode: so every byte
-// of the log belongs to the present, and checkLog can tell damage.
+// of the log belongs to the present, and lookAtLog can tell damage.
 func (c *conn) checkpoint() error {
 	busy, err := c.pragma("wal_checkpoint(TRUNCATE)")
 	if err != nil {

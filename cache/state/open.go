@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"time"
 
+	sqlite3 "modernc.org/sqlite/lib"
+
 	"github.com/ragasfs/ragasfs/cache/disk"
 )
 
@@ -32,6 +34,52 @@ func open(opt Options, form schema) (*DB, Report, error) {
 		return nil, Report{}, fmt.Errorf("open the state in %s: %w", opt.Dir, err)
 	}
 	return db, o.report, nil
+}
+
+// emptyLog is a checkpoint that a full disk does not stop for good.
+func (db *DB) emptyLog() error {
+	err := db.conn.checkpoint()
+	if err == nil || !spaceMayHelp(err) {
+		return err
+	}
+	db.log.Warn("the disk is full: the reserve of the state is given up", "dir", db.opt.Dir, "err", err)
+	if _, err := db.freeReserve(); err != nil {
+		return err
+	}
+	if err := db.conn.checkpoint(); !spaceMayHelp(err) {
+		return err
+	}
+	db.urgent = true
+	return nil
+}
+
+// trouble is what a report says until Recovered: a crash may come before the
+// caller has done anything about it.
+type trouble struct{ Damaged, Incomplete bool }
+
+const troubleID = "trouble"
+
+// opened adds the trouble of earlier opens to the report and notes all of it.
+func (tx *Tx) opened(report *Report) error {
+	var old trouble
+	_, err := tx.Get(ownKind, troubleID, &old)
+	if errors.Is(err, ErrDamaged) {
+		old.Incomplete = true
+	} else if err != nil {
+		return err
+	}
+	report.Damaged = report.Damaged || old.Damaged
+	report.Incomplete = report.Incomplete || old.Incomplete
+	return errors.Join(
+		tx.put(ownKind, troubleID, trouble{report.Damaged, report.Incomplete}),
+		tx.put(ownKind, "opened", time.Now().UTC()),
+	)
+}
+
+// Recovered says that what the Report called Damaged or Incomplete has been
+// dealt with, durably. Until then every Open reports it again.
+func (db *DB) Recovered() error {
+	return db.Update(Full, func(tx *Tx) error { return tx.put(ownKind, troubleID, trouble{}) })
 }
 
 // opener is what happens before there is a DB.
@@ -76,7 +124,13 @@ func (o *opener) start(opt Options, connect func() (*conn, error)) (*DB, error) 
 		err = db.checkRecords()
 	}
 	if err == nil {
-		err = db.update(Full, func(tx *Tx) error { return tx.put(ownKind, "opened", time.Now().UTC()) })
+		err = db.update(Full, func(tx *Tx) error { return tx.opened(&o.report) })
+	}
+	if err == nil && o.report.Incomplete {
+		err = db.emptyLog() // of what is damaged, now that this is on record
+	}
+	if err == nil {
+		err = removeMark(o.disk, o.dir)
 	}
 	if err != nil {
 		db.closed = true
@@ -90,47 +144,53 @@ func (o *opener) start(opt Options, connect func() (*conn, error)) (*DB, error) 
 	return db, nil
 }
 
-// look sees what is there, before SQLite does: whether there is a database, how
-// it was left, and whether its log is whole.
+// look sees what is there, before SQLite does: whether there is a database that
+// may be opened, how it was left, and whether its log is whole. What is no
+// database goes to lost+found here.
 func (o *opener) look() (exists bool, err error) {
-	_, err = os.Lstat(o.path)
+	info, err := os.Lstat(o.path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return false, err
 	}
 	exists = err == nil
+	if exists && !info.Mode().IsRegular() {
+		o.log.Error("the database of the state is no file", "dir", o.dir)
+		return false, o.quarantine()
+	}
+	var head header
 	if exists {
-		version, err := peekVersion(o.path)
-		if err != nil {
+		if head, err = peek(o.path); err != nil {
 			return false, err
 		}
-		if version > o.schema.version && version < 1<<16 { // a larger one is damage
-			return false, o.newer(version)
+		if head.whole && head.version > o.schema.version {
+			return false, o.newer(head.version)
 		}
 	}
-	mark, err := takeMark(o.disk, o.dir)
+	end, err := readMark(o.disk, o.dir)
 	if err != nil {
 		return false, err
 	}
-	lost, logErr := checkLog(o.path + "-wal")
-	noLog := errors.Is(logErr, fs.ErrNotExist)
-	if logErr != nil && !noLog {
-		return false, logErr
+	wal, err := lookAtLog(o.path + "-wal")
+	if err != nil {
+		return false, err
 	}
 	switch {
-	case !exists && noLog && mark == markMissing && !o.hasReserve():
+	case !exists && (end == endUnclean || end == endCreating) && wal == logMissing && !o.hasReserve():
 		o.report.Created, o.report.Clean = true, true
-	case !exists:
-		o.log.Error("the database of the state is gone", "dir", o.dir)
+	case !exists, !head.whole:
+		o.log.Error("the database of the state is gone or no database", "dir", o.dir)
 		return false, o.quarantine()
-	case mark == markRight && noLog:
-		o.report.Clean = true
-	case noLog, lost > 0:
-		// A state that is open always has a log.
-		o.log.Error("the log of the state is not whole: its last commits may be missing", "dir", o.dir, "bytes", lost)
+	case wal == logDamaged:
+		o.log.Error("the log of the state is damaged: its last commits may be missing", "dir", o.dir)
 		o.report.Incomplete = true
-	}
-	if lost > 0 && exists {
 		return true, o.keepLog()
+	case wal == logGood:
+		return true, cutLog(o.disk, o.path+"-wal")
+	case end == endClean:
+		o.report.Clean = true
+	case end == endChanged, end == endUnclean: // an open state always has a log
+		o.log.Error("the log of the state is gone, or the database another one: commits may be missing", "dir", o.dir)
+		o.report.Incomplete = true
 	}
 	return exists, nil
 }
@@ -147,21 +207,18 @@ func (o *opener) newer(version int) error {
 
 // openExisting checks a database and brings it to the present schema.
 func (o *opener) openExisting() (*conn, error) {
-	info, err := os.Lstat(o.path)
-	if err != nil {
-		return nil, err
-	}
-	if info.Size() == 0 { // to SQLite that is a new database
-		return nil, fmt.Errorf("%w: %s is empty", ErrDamaged, o.path)
-	}
 	c, version, err := o.connect()
+	if resultCode(err)&0xff == sqlite3.SQLITE_ERROR {
+		// What is asked never changes: if it has no answer the database is not ours.
+		err = fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
 	if err != nil {
 		return nil, err
 	}
 	if version == o.schema.version {
 		return c, nil
 	}
-	if err := errors.Join(c.checkpoint(), c.close()); err != nil {
+	if err := errors.Join(c.checkpoint(), writeMark(o.disk, o.dir, closing), c.close()); err != nil {
 		return nil, err
 	}
 	if version > o.schema.version {
@@ -254,20 +311,27 @@ func (o *opener) keepLog() error {
 	return o.disk.SyncDir("state:keep-log/syncdir", dir)
 }
 
-// checkRecords reads every record once. Also a changed id is noticed here, which
-// a Get of the old one would only miss.
+// checkRecords reads every record once. A changed id is noticed here, too, which
+// a Get of the old one would only miss. Records out of order, which quick_check
+// lets pass, would make a Get miss others that are good: the whole database is
+// damaged then.
 func (db *DB) checkRecords() (err error) {
 	rows, err := db.conn.one.QueryContext(ctx(), "SELECT kind, id, body, crc FROM record ORDER BY kind, id")
 	if err != nil {
 		return db.conn.explain("check", err)
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
+	var last Key
+	for first := true; rows.Next(); first = false {
 		var kind string
 		var record stored
 		if err := rows.Scan(&kind, &record.id, &record.body, &record.crc); err != nil {
-			return err
+			return fmt.Errorf("%w: %s: %w", ErrDamaged, db.conn.path, err)
 		}
+		if !first && (kind < last.Kind || kind == last.Kind && record.id <= last.ID) {
+			return fmt.Errorf("%w: %s: record %s %q is out of order", ErrDamaged, db.conn.path, kind, record.id)
+		}
+		last = Key{kind, record.id}
 		if !record.good(kind) {
 			_ = db.meet(kind, record) // noted; the others are good
 		}

@@ -34,25 +34,34 @@ func current() schema {
 	}
 }
 
-const (
-	magic     = "SQLite format 3\x00"
-	versionAt = 60 // offset of user_version in the file
-)
+// header is what stands at the start of a database file.
+type header struct {
+	whole   bool // one that this package makes; else it is damaged
+	version int
+}
 
-// peekVersion reads the schema version of a closed database without touching it;
-// 0 if that is not possible.
-func peekVersion(path string) (int, error) {
+// peek reads the header of a closed database without touching it.
+func peek(path string) (header, error) {
+	const (
+		magic     = "SQLite format 3\x00"
+		writer    = 18 // 2: in WAL mode, as ours always are. SQLite opens what is
+		reader    = 19 // larger for reading only, and ignores the log of what is not 2
+		versionAt = 60 // user_version
+	)
 	file, err := os.Open(path)
 	if err != nil {
-		return 0, err
+		return header{}, err
 	}
 	defer func() { _ = file.Close() }() // only read from
-	var head [versionAt + 4]byte
+	var head [100]byte
 	_, err = io.ReadFull(file, head[:])
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || string(head[:len(magic)]) != magic {
-		return 0, nil // damage, which is somebody else's question
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return header{}, nil
 	}
-	return int(binary.BigEndian.Uint32(head[versionAt:])), err
+	return header{
+		whole:   string(head[:len(magic)]) == magic && head[writer] == 2 && head[reader] == 2,
+		version: int(binary.BigEndian.Uint32(head[versionAt:])),
+	}, err
 }
 
 func (c *conn) version() (int, error) {
@@ -73,10 +82,26 @@ func (c *conn) script(text string, version int) error {
 }
 
 // create makes a new database under a temporary name and then gives it its own,
-// so that a state.db that is not whole is always damage.
+// so that a state.db that is not whole is always damage. What trouble there was
+// stands in it from the first moment.
 func (o *opener) create() error {
-	temp := o.path + ".new"
-	return o.replace(temp, nil, func(c *conn) error { return c.script(o.schema.create, o.schema.version) })
+	mark := closing
+	if o.report.Created {
+		mark = creating
+	}
+	return o.replace(replacement{temp: o.path + ".new", mark: mark, fill: func(c *conn) error {
+		if err := c.script(o.schema.create, o.schema.version); err != nil {
+			return err
+		}
+		first, err := putOf(ownKind, troubleID, trouble{o.report.Damaged, o.report.Incomplete})
+		if err != nil {
+			return err
+		}
+		if err := c.prepare(); err != nil {
+			return err
+		}
+		return c.write(first)
+	}})
 }
 
 // upgrade makes the present version of an older one, on a copy. The old database
@@ -87,7 +112,7 @@ func (o *opener) upgrade(from int) error {
 		_, err := o.disk.Copy("state:upgrade", temp, o.path, -1)
 		return err
 	}
-	return o.replace(temp, prepare, func(c *conn) error {
+	return o.replace(replacement{temp: temp, mark: closing, prepare: prepare, fill: func(c *conn) error {
 		for version := from; version < o.schema.version; version++ {
 			if err := c.script(o.schema.upgrades[version], version+1); err != nil {
 				return err
@@ -97,35 +122,46 @@ func (o *opener) upgrade(from int) error {
 			return err
 		}
 		return o.disk.Link("state:upgrade/keep", o.path, kept)
-	})
+	}})
 }
 
-// replace lets fill make a database under a temporary name, makes it durable and
-// renames it to state.db. There is no log beside either of them then.
-func (o *opener) replace(temp string, prepare func() error, fill func(*conn) error) error {
-	for _, left := range []string{temp, temp + "-wal", temp + "-journal"} {
+// replacement is how a new state.db comes about.
+type replacement struct {
+	temp    string            // its name while it is made
+	mark    string            // what state.clean says of it until it has a log
+	prepare func() error      // may put a file under that name; may be nil
+	fill    func(*conn) error // makes it what it should be
+}
+
+// replace makes a database durable under a temporary name and renames it to
+// state.db. There is no log beside either of them then.
+func (o *opener) replace(r replacement) error {
+	for _, left := range []string{r.temp, r.temp + "-wal", r.temp + "-journal"} {
 		// Left by a crash in here; it has never been the state.
 		if err := o.disk.Remove("state:create/left", left); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}
-	if prepare != nil {
-		if err := prepare(); err != nil {
+	if r.prepare != nil {
+		if err := r.prepare(); err != nil {
 			return err
 		}
 	}
-	c, err := openConn(temp)
+	c, err := openConn(r.temp)
 	if err != nil {
 		return err
 	}
-	err = fill(c)
+	err = r.fill(c)
 	if err == nil {
 		err = c.checkpoint() // synced
 	}
 	if err := errors.Join(err, c.close()); err != nil {
 		return err
 	}
-	if err := o.disk.Rename("state:create", temp, o.path); err != nil {
+	if err := writeMark(o.disk, o.dir, r.mark); err != nil {
+		return err
+	}
+	if err := o.disk.Rename("state:create", r.temp, o.path); err != nil {
 		return err
 	}
 	return o.disk.SyncDir("state:create", filepath.Dir(o.path))

@@ -36,6 +36,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"syscall"
 
 	"github.com/ragasfs/ragasfs/cache/disk"
 )
@@ -86,12 +87,15 @@ type Report struct {
 	// Clean: the database was closed cleanly and is byte for byte as it was then,
 	// or is new and nothing was damaged.
 	Clean bool
-	// Damaged: a damaged database was moved to lost+found; this one is empty.
+	// Damaged: a damaged database was moved to lost+found and this one began empty.
+	// Reported by every Open until DB.Recovered.
 	Damaged bool
-	// Incomplete: the write-ahead log was damaged or gone, so the last commits
-	// before the end may be missing, even those at Full.
+	// Incomplete: the write-ahead log was damaged or gone, or the database is not
+	// the one that was closed, so commits may be missing, even those at Full.
+	// Reported by every Open until DB.Recovered.
 	Incomplete bool
-	// Records that are damaged; the others are good.
+	// Records that are damaged; the others are good. Reported by every Open until
+	// they are replaced or deleted.
 	Records []Key
 	// Quarantined are the paths in lost+found of what was damaged.
 	Quarantined []string
@@ -178,12 +182,24 @@ func (db *DB) Close() error {
 
 	db.mu.Lock()
 	defer db.mu.Unlock()
-	err := db.conn.checkpoint()
-	err = errors.Join(err, db.conn.close())
-	if err != nil || db.suspect {
+	checkpointed := db.note(db.conn.checkpoint())
+	err := db.markClosing()
+	if err := errors.Join(checkpointed, err, db.conn.close()); err != nil || db.suspect {
 		return err
 	}
-	return writeMark(db.disk, db.opt.Dir)
+	return markClean(db.disk, db.opt.Dir)
+}
+
+// markClosing also makes sure that there is space for the mark.
+func (db *DB) markClosing() error {
+	err := writeMark(db.disk, db.opt.Dir, closing)
+	if !errors.Is(err, syscall.ENOSPC) {
+		return err
+	}
+	if _, err := db.freeReserve(); err != nil {
+		return err
+	}
+	return writeMark(db.disk, db.opt.Dir, closing)
 }
 
 func discard(log *slog.Logger) *slog.Logger {

@@ -1,6 +1,7 @@
 package state_test
 
 import (
+	"os"
 	"testing"
 
 	"github.com/ragasfs/ragasfs/cache/state"
@@ -23,6 +24,32 @@ func open(t testing.TB, dir string) (*state.DB, state.Report) {
 		}
 	})
 	return db, report
+}
+
+// memory is a directory in memory, where syncing costs nothing, if there is one.
+func memory(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "ragasfs-test-*")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
+}
+
+// crash answers a copy of a store's directory as a crash at this moment would
+// leave it. The DB may be open (nobody must be writing).
+func crash(t testing.TB, dir string) string {
+	t.Helper()
+	to := memory(t)
+	if err := os.CopyFS(to, os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	return to
 }
 
 func BenchmarkNormal(b *testing.B) { benchmarkCommit(b, state.Normal) }

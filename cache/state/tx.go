@@ -61,8 +61,11 @@ func (db *DB) update(level Level, fn func(*Tx) error) error {
 		return err
 	}
 	err = db.exec("commit", db.conn.commit)
-	if err != nil && spaceMayHelp(err) {
-		err = db.commitAgain(tx.done, err)
+	if err != nil {
+		db.cutLog()
+		if spaceMayHelp(err) {
+			err = db.commitAgain(tx.done, err)
+		}
 	}
 	if err != nil {
 		return err
@@ -84,7 +87,6 @@ func spaceMayHelp(err error) bool {
 // commitAgain gives up the reserve and does the writes of a failed commit once
 // more. If there is no reserve, or it does not help, the error is the first one.
 func (db *DB) commitAgain(done []change, first error) error {
-	db.undo()
 	freed, err := db.freeReserve()
 	if err != nil {
 		return errors.Join(first, err)
@@ -97,14 +99,24 @@ func (db *DB) commitAgain(done []change, first error) error {
 		return errors.Join(first, err)
 	}
 	for _, c := range done {
-		if err := db.write(c); err != nil {
+		if err := db.note(db.conn.write(c)); err != nil {
 			return errors.Join(first, err)
 		}
 	}
 	if err := db.exec("commit", db.conn.commit); err != nil {
+		db.cutLog()
 		return errors.Join(first, err)
 	}
 	return nil
+}
+
+// cutLog removes what a failed commit has written, and ends its transaction.
+func (db *DB) cutLog() {
+	db.undo()
+	if err := cutLog(db.disk, db.conn.path+"-wal"); err != nil {
+		db.log.Warn("the log of the state could not be cut", "dir", db.opt.Dir, "err", err)
+		db.hurry()
+	}
 }
 
 // undo rolls back, if SQLite has not done so by itself after an error.
@@ -116,10 +128,7 @@ func (db *DB) undo() {
 	}
 }
 
-func (db *DB) exec(doing string, stmt *sql.Stmt, args ...any) error {
-	_, err := stmt.ExecContext(ctx(), args...)
-	return db.note(db.conn.explain(doing, err))
-}
+func (db *DB) exec(doing string, stmt *sql.Stmt) error { return db.note(db.conn.exec(doing, stmt)) }
 
 // note remembers that the database itself is damaged, so that the next Open
 // looks at it.
@@ -128,19 +137,6 @@ func (db *DB) note(err error) error {
 		db.suspect = true
 	}
 	return err
-}
-
-func (db *DB) write(c change) error {
-	if c.body != nil {
-		return db.exec("put", db.conn.put, c.kind, []byte(c.id), c.body, int64(checksum(c.kind, c.id, c.body)))
-	}
-	if !c.prefix {
-		return db.exec("delete", db.conn.remove, c.kind, []byte(c.id))
-	}
-	if end, bounded := after(c.id); bounded {
-		return db.exec("delete", db.conn.removeRange, c.kind, []byte(c.id), end)
-	}
-	return db.exec("delete", db.conn.removeRangeToEnd, c.kind, []byte(c.id))
 }
 
 // after is the first id behind all that start with prefix; false: there is none.
@@ -172,7 +168,7 @@ func (tx *Tx) do(c change) error {
 }
 
 func (tx *Tx) write(c change) error {
-	if err := tx.db.write(c); err != nil {
+	if err := tx.db.note(tx.db.conn.write(c)); err != nil {
 		if tx.failed == nil {
 			tx.failed = err
 		}

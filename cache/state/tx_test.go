@@ -121,12 +121,12 @@ func TestEachIsInOrderAndKeepsToPrefix(t *testing.T) {
 // scans itself.
 func TestEachOfManyWithWritesInside(t *testing.T) {
 	db, _ := open(t, t.TempDir())
-	const n = 1000
-	for from := 0; from < n; from += 500 {
+	const n = 600
+	for from := 0; from < n; from += 300 {
 		must(t, db, state.Normal, func(tx *state.Tx) error {
-			for i := from; i < from+500; i++ {
-				body := fact{strings.Repeat("x", i%7*1000), i}
-				if i == 300 {
+			for i := from; i < from+300; i++ {
+				body := fact{strings.Repeat("x", i%7*500), i}
+				if i == 350 {
 					body.Name = strings.Repeat("y", 3<<20)
 				}
 				if err := tx.Put("k", fmt.Sprintf("%04d", i), body); err != nil {

@@ -5,13 +5,17 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
+
+	"github.com/ragasfs/ragasfs/cache/disk"
 )
 
 // SQLite reads its write-ahead log up to the first frame that fails its check
-// and silently forgets the rest: a torn tail is normal for it. Here the log is
-// only ever emptied (conn.checkpoint), so every byte of it belongs to a commit,
-// and bytes that are no good frame mean that commits may be missing.
+// and silently forgets the rest. Here the log is only ever emptied
+// (conn.checkpoint), so every byte of it belongs to a commit. A kill leaves at
+// most one frame cut off at the end, of a commit that had not returned. Anything
+// more that is no good frame means that commits may be missing.
 //
 // The format (https://www.sqlite.org/fileformat2.html#walformat): a header of 32
 // bytes {magic, version, page size, checkpoint number, salt 1, salt 2, checksum
@@ -23,53 +27,103 @@ const (
 	walMagic    = 0x377f0682 // the last bit says that the checksum is big-endian
 )
 
-// checkLog answers how many bytes at the end of the log SQLite will not believe.
-// No log, or an empty one, is 0.
-func checkLog(path string) (lost int64, err error) {
+// logState is what SQLite will make of its log.
+type logState uint8
+
+const (
+	logMissing logState = iota
+	logGood             // perhaps with one frame cut off at the end
+	logDamaged          // there is more that it will not believe
+)
+
+func lookAtLog(path string) (logState, error) {
 	file, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return logMissing, nil
+	}
 	if err != nil {
-		return 0, err
+		return logMissing, err
 	}
 	defer func() { _ = file.Close() }() // only read from
-	info, err := file.Stat()
+	log, err := readLog(file)
 	if err != nil {
-		return 0, err
+		return logMissing, err
 	}
-	good, err := goodPrefix(bufio.NewReaderSize(file, 1<<16))
-	return info.Size() - good, err
+	if log.size-log.good >= log.next {
+		return logDamaged, nil
+	}
+	return logGood, nil
 }
 
-// goodPrefix is the length of what passes its checks.
-func goodPrefix(log io.Reader) (int64, error) {
+// cutLog removes what stands behind the last commit: left by one that failed or
+// was killed. If it stayed, later commits would overwrite only the start of it,
+// and the rest would look like damage. SQLite has forgotten about it, and takes
+// no lock on its log.
+func cutLog(d *disk.FS, path string) (err error) {
+	file, err := d.OpenFile("state:cut-log", path, os.O_RDWR, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	log, err := readLog(file)
+	if err != nil || log.size == log.committed {
+		return err
+	}
+	return d.Truncate("state:cut-log", file, log.committed)
+}
+
+// logContent is what a log holds, in bytes.
+type logContent struct {
+	size      int64
+	good      int64 // what passes its checks, from the start
+	committed int64 // up to the last commit in that
+	next      int64 // the size of what would have to come next
+}
+
+func readLog(file *os.File) (logContent, error) {
+	info, err := file.Stat()
+	if err != nil {
+		return logContent{}, err
+	}
+	content := logContent{size: info.Size(), next: walHeader}
+	err = content.read(bufio.NewReaderSize(file, 1<<16))
+	return content, err
+}
+
+func (c *logContent) read(log io.Reader) error {
 	var head [walHeader]byte
 	if ok, err := readWhole(log, head[:]); !ok {
-		return 0, err
+		return err
 	}
 	magic := binary.BigEndian.Uint32(head[:])
-	if magic&^1 != walMagic {
-		return 0, nil
-	}
 	sum := walSum{order: binary.LittleEndian}
 	if magic&1 == 1 {
 		sum.order = binary.BigEndian
 	}
 	sum.add(head[:24])
 	pageSize := binary.BigEndian.Uint32(head[8:])
-	if !sum.is(head[24:]) || pageSize < 512 || pageSize > 65536 {
-		return 0, nil
+	if magic&^1 != walMagic || !sum.is(head[24:]) || pageSize < 512 || pageSize > 65536 {
+		return nil
 	}
-	good := int64(walHeader)
+	c.good, c.committed = walHeader, walHeader
 	frame := make([]byte, frameHeader+pageSize)
+	c.next = int64(len(frame))
 	for {
 		if ok, err := readWhole(log, frame); !ok {
-			return good, err
+			return err
 		}
 		sum.add(frame[:8])
 		sum.add(frame[frameHeader:])
 		if string(frame[8:16]) != string(head[16:24]) || !sum.is(frame[16:24]) {
-			return good, nil
+			return nil
 		}
-		good += int64(len(frame))
+		c.good += c.next
+		if binary.BigEndian.Uint32(frame[4:]) != 0 { // the size of the database: a commit
+			c.committed = c.good
+		}
 	}
 }
 
