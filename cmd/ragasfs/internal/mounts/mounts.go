@@ -42,26 +42,37 @@ func (r Record) Client() *control.Client {
 	return control.NewClient(filepath.Join(r.StoreDir, control.SocketName))
 }
 
-// alive reports whether the process that wrote the record still runs.
+// alive reports whether the process that wrote the record still runs. One that
+// was killed and that nobody has waited for yet does not.
 func (r Record) alive() bool {
-	started, err := StartTime(r.PID)
-	return err == nil && started == r.Started
+	fields, err := statOf(r.PID)
+	return err == nil && fields[19] == r.Started && fields[0] != "Z" && fields[0] != "X"
 }
 
 // StartTime returns field 22 of /proc/PID/stat. With the pid it names a process
 // for ever.
 func StartTime(pid int) (string, error) {
-	data, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
+	fields, err := statOf(pid)
 	if err != nil {
 		return "", err
 	}
+	return fields[19], nil
+}
+
+// statOf returns the fields of /proc/PID/stat from the third, the state, to at
+// least the 22nd.
+func statOf(pid int) ([]string, error) {
+	data, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
+	if err != nil {
+		return nil, err
+	}
 	stat := string(data)
-	// The name, in brackets, may hold anything. Field 3 is the first behind it.
+	// The name, in brackets, may hold anything.
 	fields := strings.Fields(stat[strings.LastIndexByte(stat, ')')+1:])
 	if len(fields) < 20 {
-		return "", fmt.Errorf("process %d: %q: %w", pid, stat, os.ErrInvalid)
+		return nil, fmt.Errorf("process %d: %q: %w", pid, stat, os.ErrInvalid)
 	}
-	return fields[19], nil
+	return fields, nil
 }
 
 // Table lists the mounts of ragasfs in the order in which they were made:

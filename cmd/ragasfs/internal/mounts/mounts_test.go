@@ -3,11 +3,14 @@ package mounts
 import (
 	"encoding/json"
 	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/ragasfs/ragasfs/fs"
 )
@@ -110,12 +113,17 @@ func TestDeadRecords(t *testing.T) {
 	dir := d.Candidates[1]
 	mine := filepath.Join(dir, "1.json") // any name will do
 	cmd := exec.Command("true")
-	if err := cmd.Run(); err != nil {
+	err := cmd.Run()
+	if err != nil {
 		t.Fatal(err)
 	}
 	dead := Record{PID: cmd.Process.Pid, Started: "1", Mountpoint: "/dead"}
 	reused := Record{PID: os.Getpid(), Started: "1", Mountpoint: "/reused"}
-	for path, r := range map[string]Record{mine: dead, filepath.Join(dir, "2.json"): reused} {
+	unwaited := Record{PID: zombie(t), Mountpoint: "/unwaited"}
+	if unwaited.Started, err = StartTime(unwaited.PID); err != nil {
+		t.Fatal(err)
+	}
+	for path, r := range map[string]Record{mine: dead, filepath.Join(dir, "2.json"): reused, filepath.Join(dir, "4.json"): unwaited} {
 		if err := writeWhole(path, encode(t, r)); err != nil {
 			t.Fatal(err)
 		}
@@ -131,6 +139,29 @@ func TestDeadRecords(t *testing.T) {
 	if err != nil || len(left) != 1 {
 		t.Errorf("files left: %v, %v; want one", left, err)
 	}
+}
+
+// zombie returns the pid of a process that has ended and was not waited for.
+func zombie(t *testing.T) int {
+	t.Helper()
+	cmd := exec.Command("cat")
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Wait() })
+	if _, err := io.ReadAll(out); err != nil { // it closes that when it ends
+		t.Fatal(err)
+	}
+	var info unix.Siginfo
+	// WNOWAIT: it has ended, and stays a zombie.
+	if err := unix.Waitid(unix.P_PID, cmd.Process.Pid, &info, unix.WEXITED|unix.WNOWAIT, nil); err != nil {
+		t.Fatal(err)
+	}
+	return cmd.Process.Pid
 }
 
 // TestForeignDirectory: what others can write to is not believed.

@@ -1,0 +1,6 @@
+//go:build !race
+
+package integration
+
+// raceBuild: the program under test is built like the test.
+const raceBuild = false
