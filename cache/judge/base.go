@@ -1,7 +1,9 @@
 package judge
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"slices"
 
 	"github.com/ragasfs/ragasfs/backends/table"
@@ -30,6 +32,9 @@ func (j *judgment) putBack(content table.Content, arrivals []Arrival) (table.Con
 	for _, changes := range inverses(arrivals) {
 		dialect, err := dialectOf(content.Source)
 		if err != nil {
+			return content, err
+		}
+		if changes.Rows, err = stillThere(content, changes); err != nil {
 			return content, err
 		}
 		temp, err := j.in.Temp()
@@ -77,4 +82,64 @@ func inverses(arrivals []Arrival) []table.Changes {
 
 func sameHeader(a, b table.Changes) bool {
 	return len(a.Columns) == 0 && len(b.Columns) == 0 && slices.Equal(a.NewHeader, b.NewHeader)
+}
+
+// stillThere leaves out the updates of rows that have been replaced since: a key
+// may be carried over to another row that was put in the place of the old one,
+// and cells of the old one do not belong there. A row is another one if more
+// than half of its cells are.
+func stillThere(content table.Content, changes table.Changes) ([]table.Change, error) {
+	updates := map[table.Key]*table.Change{}
+	for i := range changes.Rows {
+		if row := &changes.Rows[i]; row.Op == table.Update {
+			updates[row.Key] = row
+		}
+	}
+	if len(updates) == 0 {
+		return changes.Rows, nil
+	}
+	replaced := map[table.Key]bool{}
+	err := eachRecord(content, func(header []string, key table.Key, cells [][]byte) {
+		row := updates[key]
+		if row == nil {
+			return
+		}
+		other := 0
+		for i, name := range changes.OldHeader {
+			place := indexOf(header, name)
+			if place >= len(cells) || place < 0 || string(cells[place]) != at(row.Before, i) {
+				other++
+			}
+		}
+		replaced[key] = 2*other > len(changes.OldHeader)
+	})
+	var rows []table.Change
+	for _, row := range changes.Rows {
+		if row.Op != table.Update || !replaced[row.Key] {
+			rows = append(rows, row)
+		}
+	}
+	return rows, err
+}
+
+// eachRecord calls f with every record of a content. The cells are valid until
+// f returns.
+func eachRecord(content table.Content, f func(header []string, key table.Key, cells [][]byte)) error {
+	reader := table.NewReader(content.Source, 0, table.Dialect{})
+	var header []string
+	for i := -1; ; i++ {
+		record, err := reader.Next()
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return err
+		case i < 0:
+			for _, name := range record.Cells {
+				header = append(header, string(name))
+			}
+		case i < content.Keys.Len():
+			f(header, content.Keys.At(i), record.Cells)
+		}
+	}
 }

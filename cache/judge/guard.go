@@ -1,10 +1,7 @@
 package judge
 
 import (
-	"errors"
 	"fmt"
-	"io"
-	"slices"
 
 	"github.com/ragasfs/ragasfs/backends/table"
 )
@@ -78,7 +75,7 @@ func (j *judgment) columnDropped() (byte, string, error) {
 		if column.Op != table.DropColumn {
 			continue
 		}
-		filled, err := filled(j.base.Source, column.Old)
+		filled, err := filled(j.base, column.Old)
 		if err != nil {
 			return 0, "", err
 		}
@@ -90,25 +87,14 @@ func (j *judgment) columnDropped() (byte, string, error) {
 }
 
 // filled counts the records with a non-empty cell in the column.
-func filled(source table.Source, column string) (int, error) {
-	reader := table.NewReader(source, 0, table.Dialect{})
-	position, count := -1, 0
-	for {
-		record, err := reader.Next()
-		switch {
-		case errors.Is(err, io.EOF):
-			return count, nil
-		case err != nil:
-			return 0, err
-		case position < 0:
-			position = slices.IndexFunc(record.Cells, func(name []byte) bool { return string(name) == column })
-			if position < 0 {
-				return 0, nil
-			}
-		case position < len(record.Cells) && len(record.Cells[position]) > 0:
+func filled(content table.Content, column string) (int, error) {
+	count := 0
+	err := eachRecord(content, func(header []string, _ table.Key, cells [][]byte) {
+		if place := indexOf(header, column); place >= 0 && place < len(cells) && len(cells[place]) > 0 {
 			count++
 		}
-	}
+	})
+	return count, err
 }
 
 // killed is rule (e).

@@ -255,7 +255,9 @@ func (w *world) takeIn() {
 func (w *world) confirm() {
 	w.m.refresh()
 	for _, c := range w.m.judge().Merged.Conflicts {
-		w.left[c.Theirs] = true
+		for _, word := range parse(w.t, []byte(c.Theirs))[0] { // a cell, or a row
+			w.left[word] = true
+		}
 	}
 	w.watchStore(w.m.confirm, true)
 }
@@ -264,7 +266,9 @@ func (w *world) confirm() {
 func (w *world) discard() {
 	w.m.refresh()
 	for _, c := range w.m.judge().Merged.Conflicts {
-		w.dropped[c.Ours] = true
+		for _, word := range parse(w.t, []byte(c.Ours))[0] {
+			w.dropped[word] = true
+		}
 	}
 	w.watchStore(w.m.discard, true)
 }
@@ -327,7 +331,9 @@ func (w *world) finish(t *rapid.T) {
 	}
 	v := w.m.judge()
 	for word := range w.mine {
-		if !w.reached[word] && !w.dropped[word] && !slices.ContainsFunc(v.Merged.Conflicts, func(c table.Conflict) bool { return c.Ours == word }) {
+		if !w.reached[word] && !w.dropped[word] && !slices.ContainsFunc(v.Merged.Conflicts, func(c table.Conflict) bool {
+			return slices.Contains(parse(t, []byte(c.Ours))[0], word)
+		}) {
 			t.Fatalf("%s was saved, no later save lacks it, and it is nowhere", word)
 		}
 	}
