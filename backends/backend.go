@@ -53,6 +53,9 @@ func (r Ref) String() string {
 
 // Version is an opaque token of a table's state in the store: equal tokens mean
 // equal content. The empty Version means that the store can't tell.
+//
+// A version is of the content, not of the name: but where a rename changes the
+// token (local/csv), the entry that Rename returns has the new one.
 type Version string
 
 // Entry is one line of a listing.
@@ -170,7 +173,8 @@ type Backend interface {
 	// are known by their ids (an append of an id that is there with equal cells
 	// is Applied, with other cells Refused with ErrExists; deleting a missing
 	// row is Applied; updating a missing row is Refused with ErrNotFound),
-	// documents by the version check.
+	// documents by the version check. In a row store with versions the repeated
+	// batch is a conflict too, unless Base is empty.
 	//
 	// ErrConflict: the table is not at Batch.Base, nothing has changed.
 	// ErrNotFound: the table is not there. ErrRefused, ErrUnavailable, ErrAuth,
@@ -191,10 +195,12 @@ type Create struct {
 	Nonce string
 }
 
-// Document is the bytes of a whole table, opened as often as needed.
+// Document is the bytes of a whole table, opened as often as needed. A store
+// takes it only as a whole: where fewer or more bytes come than Size, or others
+// than SHA1 says, the call fails with ErrIncomplete and nothing has changed.
 type Document struct {
-	Size int64
-	SHA1 [20]byte
+	Size int64                         // bytes
+	SHA1 [20]byte                      // of all bytes; all zero: not known, not checked
 	Open func() (io.ReadCloser, error) // nil: there is no document
 }
 
@@ -241,7 +247,8 @@ type Batch struct {
 	// Document is the resulting content; document stores only.
 	Document Document
 	// Grows is the size of the base document if Document only continues it,
-	// else -1. A store that can append may then do so.
+	// else -1. A store that can append may then do so, and reads only what comes
+	// behind (Document.SHA1 is not checked then).
 	Grows int64
 }
 
@@ -263,7 +270,9 @@ type Outcome struct {
 
 // Result is the answer to a batch.
 type Result struct {
-	Version Version // of the table after the batch; empty if not known
+	// Version is the table's after the batch; empty if not known, also where
+	// someone else's change got in between: then the table is to be loaded.
+	Version Version
 	ModTime time.Time
 	// Outcomes has one entry for each of Batch.Changes.Rows, in their order.
 	Outcomes []Outcome

@@ -34,11 +34,11 @@ var (
 	ErrOption = errors.New("bad option")
 )
 
-// RetryAfter wraps an ErrUnavailable for which the store said when to come
-// back. Find it with errors.As.
+// RetryAfter wraps an ErrUnavailable (or an ErrUnknown, after a write) for which
+// the store said when to come back. Find it with errors.As.
 type RetryAfter struct {
 	Err  error
-	Wait time.Duration
+	Wait time.Duration // not negative
 }
 
 func (e *RetryAfter) Error() string { return e.Err.Error() }

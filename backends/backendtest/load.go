@@ -95,7 +95,10 @@ func loadMayBeLeftEarly(t *testing.T, s *suite) {
 				t.Errorf("Read: %v", err)
 			}
 		} else {
-			for range loaded.Rows {
+			for _, err := range loaded.Rows {
+				if err != nil {
+					t.Errorf("the first row: %v", err)
+				}
 				break
 			}
 		}

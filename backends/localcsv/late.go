@@ -1,6 +1,7 @@
 package localcsv
 
 import (
+	"errors"
 	"fmt"
 	"hash/crc64"
 	"io"
@@ -38,9 +39,8 @@ type keeper struct {
 
 	// mu guards what is below. It is also held while a file is exchanged or
 	// moved away, so that nothing is appended to a file that is just going.
-	mu     sync.Mutex
-	closed bool
-	files  []*lateFile
+	mu    sync.Mutex
+	files []*lateFile
 }
 
 // lateFile is one file under a hidden name.
@@ -286,11 +286,11 @@ const (
 func writersOf(file *os.File) writers {
 	fd := file.Fd()
 	_, err := unix.FcntlInt(fd, unix.F_SETLEASE, unix.F_RDLCK)
-	switch err { //nolint:errorlint // a bare errno
-	case nil:
+	switch {
+	case err == nil:
 		_, _ = unix.FcntlInt(fd, unix.F_SETLEASE, unix.F_UNLCK) // closing the file does it too
 		return noWriter
-	case unix.EAGAIN:
+	case errors.Is(err, unix.EAGAIN):
 		return someWriter
 	}
 	return unknownWriters

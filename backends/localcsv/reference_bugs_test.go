@@ -114,8 +114,9 @@ func TestTwoWritersLoseNothing(t *testing.T) {
 	var wait sync.WaitGroup
 	for name, b := range map[string]*localcsv.Backend{"first": first, "second": second} {
 		wait.Go(func() {
-			for range 20 {
-				for !appendRow(t, b, name+"\n") {
+			for done := 0; done < 20; {
+				if appendRow(t, b, name+"\n") {
+					done++
 				}
 			}
 		})

@@ -71,6 +71,9 @@ func (c *Client) List(ctx context.Context, scope backends.Ref) ([]backends.Entry
 	}
 	var wire []memoryapi.Entry
 	err := c.transport.call(ctx, request{method: http.MethodGet, path: path, query: idsOf(scope)}, &wire)
+	if err == nil && wire == nil {
+		err = fmt.Errorf("the answer is no list: %w", backends.ErrIncomplete)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("list %s: %w", scope, err)
 	}
