@@ -10,7 +10,9 @@
 // Damage: nothing that fails its check is ever answered. A record whose CRC
 // fails is ErrDamaged, a copy of its raw bytes goes to lost+found, the others
 // live on. A database that fails goes to lost+found as a whole and a new one is
-// made; so Open never fails because of damage, and Report says what happened.
+// made; so Open never fails because of damage, and Report says what happened,
+// again and again until DB.Recovered. Every record is checked by an Open after an
+// unclean end, every byte by one after a clean end.
 //
 // What may not live here: what the records mean.
 //
@@ -18,7 +20,8 @@
 //
 //	state.db       the database; state.db-wal beside it while it is open
 //	state.clean    size and CRC of state.db, written when it was closed cleanly,
-//	               removed before it is written to again
+//	               removed once there is a log again
+//	state.db.vN    the database as it was before an upgrade from version N
 //	reserve        2 MiB that are given up on a full disk so that facts still go down
 //	lost+found/    what was damaged
 //
@@ -167,7 +170,8 @@ func (db *DB) Damaged() []Key {
 }
 
 // Close makes everything power safe and marks the state as cleanly closed. A
-// second Close does nothing. After an error the state is as after a crash: no
+// second Close does nothing. It waits for a BeforeSync that runs, so no lock that
+// this one takes may be held. After an error the state is as after a crash: no
 // commit is lost, and the next Open checks it.
 func (db *DB) Close() error {
 	db.mu.Lock()
