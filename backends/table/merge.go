@@ -278,14 +278,21 @@ func newChains(rows []Change) chains {
 }
 
 // behind returns the last of the rows that were added behind prev: what the
-// other side added there comes after them.
+// other side added there comes after them. What it has walked it shortens, so
+// that all calls together are linear in the number of rows.
 func (c chains) behind(prev Key) Key {
+	last := prev
 	for range len(c) {
-		next, ok := c[prev]
+		next, ok := c[last]
 		if !ok {
 			break
 		}
+		last = next
+	}
+	for prev != last {
+		next := c[prev]
+		c[prev] = last
 		prev = next
 	}
-	return prev
+	return last
 }
