@@ -14,7 +14,7 @@ import (
 )
 
 // sample makes a state with some records of different sizes.
-const samples = 60
+const samples = 30
 
 func sample(i int) (id string, body fact) {
 	return fmt.Sprintf("record/%03d", i), fact{strings.Repeat("name ", i*i%700), i}
@@ -217,7 +217,7 @@ func TestFlippedBytes(t *testing.T) {
 	for i := range 100 { // the whole header, where every field means something else
 		places = append(places, i)
 	}
-	for range 50 {
+	for range 25 {
 		places = append(places, random.IntN(int(info.Size())))
 	}
 	for i, at := range places {
@@ -285,7 +285,7 @@ func TestDamagedLog(t *testing.T) {
 	}
 	seed := rand.Uint64()
 	random := rand.New(rand.NewPCG(seed, 0))
-	for round := range 60 {
+	for round := range 50 {
 		dir := crash(t, good)
 		what := fmt.Sprintf("log, round %d (seed %d)", round, seed)
 		edit(t, filepath.Join(dir, "state.db-wal"), func(data []byte) []byte {

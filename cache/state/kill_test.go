@@ -102,7 +102,7 @@ func TestKilledProcessLosesNothing(t *testing.T) {
 	dir := memory(t)
 	seed := rand.Uint64()
 	random := rand.New(rand.NewPCG(seed, 0))
-	for round := range 15 {
+	for round := range 8 {
 		said, wait := random.IntN(60), time.Duration(random.IntN(3000))*time.Microsecond
 		if round%2 == 0 {
 			said = 41 // within the first Close or the second Open
