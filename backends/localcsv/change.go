@@ -49,11 +49,11 @@ func (b *Backend) createProject(name string) (backends.Entry, error) {
 	for _, kind := range backends.Kinds {
 		folder := filepath.Join(name, string(kind))
 		if err := b.root.Mkdir(folder, dirMode); err != nil && !errors.Is(err, unix.EEXIST) {
-			return backends.Entry{}, failed("make", filepath.Join(b.path, folder), err)
+			return backends.Entry{}, uncertain("make", filepath.Join(b.path, folder), err)
 		}
 	}
-	if err := b.syncDir("."); err != nil {
-		return backends.Entry{}, failed("make project", path, err)
+	if err := errors.Join(b.syncDir(name), b.syncDir(".")); err != nil {
+		return backends.Entry{}, uncertain("make project", path, err)
 	}
 	return b.projectEntry(name), nil
 }

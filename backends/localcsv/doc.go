@@ -21,6 +21,10 @@
 // datasets or experiments directory in it, or nothing. Symbolic links to
 // directories are followed inside root_dir only.
 //
+// A file that has further names (hard links) keeps its content under those when
+// its table is replaced. Mode, owner, ACLs and extended attributes go over to
+// the new file as far as the system allows.
+//
 // # Versions
 //
 // A version is device, inode, size, mtime and ctime of the file. It costs one

@@ -120,7 +120,35 @@ func (b *Backend) openFolder(relative string) (*folder, error) {
 	return &folder{dir: dir, path: path}, nil
 }
 
-// duplicate returns the folder with a descriptor of its own.
+// claim keeps others from taking hidden files in the folder for left-overs, as
+// long as this folder or a duplicate of it is open. The lock is on the directory
+// and not on the files, because programs may have locks on those themselves.
+// Where directories can't be locked, the files' age has to do (recover.go).
+func (f *folder) claim() error {
+	err := retry(func() error { return unix.Flock(f.fd(), unix.LOCK_SH) })
+	if noLocks(err) {
+		return nil
+	}
+	return err
+}
+
+// claimAlone reports whether nobody has claimed the folder, and keeps others
+// from doing so until claim or close.
+func (f *folder) claimAlone() (alone bool, err error) {
+	err = retry(func() error { return unix.Flock(f.fd(), unix.LOCK_EX|unix.LOCK_NB) })
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// noLocks reports whether a file system can't lock directories.
+func noLocks(err error) bool {
+	return errors.Is(err, unix.EBADF) || errors.Is(err, unix.EISDIR) || errors.Is(err, unix.EINVAL) ||
+		errors.Is(err, unix.ENOLCK) || errors.Is(err, unix.ENOTSUP) || errors.Is(err, unix.ENOSYS)
+}
+
+// duplicate returns the folder with a descriptor of its own, which shares the claim.
 func (f *folder) duplicate() (*folder, error) {
 	fd, err := unix.FcntlInt(f.dir.Fd(), unix.F_DUPFD_CLOEXEC, 0)
 	if err != nil {

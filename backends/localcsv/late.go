@@ -48,7 +48,7 @@ type lateFile struct {
 	folder *folder // its own descriptor
 	table  string  // file name of the table that it was
 	hidden string
-	file   *os.File // open for reading; claimed
+	file   *os.File // open for reading
 	// size, mtime: up to where and when everything in it is safe elsewhere.
 	size  int64
 	mtime unix.Timespec
@@ -65,12 +65,14 @@ func newKeeper(log *slog.Logger, calls *calls) *keeper {
 // state st. It owns file from now on. The caller holds k.mu.
 func (k *keeper) keep(f *folder, table, hidden string, file *os.File, st *unix.Stat_t) {
 	own, err := f.duplicate()
+	if err == nil {
+		err = own.claim()
+	}
 	if err != nil {
 		k.log.Warn("a replaced file is left over", "path", f.pathOf(hidden), "err", err)
 		_ = file.Close() // only read from
 		return
 	}
-	claim(file)
 	l := &lateFile{folder: own, table: table, hidden: hidden, file: file, size: st.Size, mtime: st.Mtim}
 	if writersOf(file) != noWriter {
 		k.mark(l)

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -166,6 +167,22 @@ func TestLateRecordsAfterClose(t *testing.T) {
 	opened(t, rootOf(path))
 	demandFile(t, path, "a\n2\nlate,1\nlate,2\n")
 	demandNames(t, filepath.Dir(path), "qa.csv")
+}
+
+// A program that locks the file it appends to is not held up.
+func TestLateWritersMayLock(t *testing.T) {
+	b, path := demo(t, "a\n1\n")
+	program := appender(t, path)
+	apply(t, b, replaceBy(t, b, "a\n2\n"))
+	if err := syscall.Flock(int(program.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		t.Errorf("flock: %v", err)
+	}
+	if err := syscall.FcntlFlock(program.Fd(), syscall.F_SETLK, &syscall.Flock_t{Type: syscall.F_WRLCK}); err != nil {
+		t.Errorf("fcntl: %v", err)
+	}
+	writeTo(t, program, "late\n")
+	b.LookNow()
+	demandFile(t, path, "a\n2\nlate\n")
 }
 
 // A second daemon leaves alone what the first one looks after.

@@ -2,6 +2,7 @@ package localcsv
 
 import (
 	"path/filepath"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -9,13 +10,21 @@ import (
 	"github.com/ragasfs/ragasfs/backends/csvstore"
 )
 
+// abandoned is the age at which a hidden file is taken for a left-over where
+// directories can't be locked.
+const abandoned = time.Hour
+
 // recover takes over the hidden files that an earlier process has left behind.
-// It fails silently where a directory can't be read: whoever lists it will hear
-// of that.
+// What can't be read is passed over: whoever lists it will hear of that.
 func (b *Backend) recover() {
 	projects := []string{"."}
 	if !b.rootIsProject {
-		projects, _ = b.names(".")
+		names, err := b.names(".")
+		if err != nil {
+			b.log.Warn("the root can't be searched for left-over files", "path", b.path, "err", err)
+			return
+		}
+		projects = names
 	}
 	for _, project := range projects {
 		for _, kind := range backends.Kinds {
@@ -38,31 +47,56 @@ func (b *Backend) recoverFolder(f *folder) {
 		return
 	}
 	tables := map[uint32]string{}
+	left := map[string]hiddenName{}
 	for _, file := range files {
 		if _, isTable := csvstore.TableName(file); isTable {
 			tables[tableHash(file)] = file
+		} else if hidden, ours := parseHidden(file); ours {
+			left[file] = hidden
 		}
 	}
-	for _, file := range files {
-		if hidden, ours := parseHidden(file); ours {
-			b.recoverFile(f, file, hidden, tables[hidden.table])
-		}
+	if len(left) == 0 {
+		return
+	}
+	alone, err := f.claimAlone()
+	if err != nil && !noLocks(err) {
+		b.log.Warn("a folder can't be locked", "path", f.path, "err", err)
+		return
+	}
+	if err == nil && !alone {
+		return // another process is at work here
+	}
+	for file, hidden := range left {
+		b.recoverFile(f, file, hidden, tables[hidden.table], alone)
+	}
+	if err := f.claim(); err != nil { // what is still looked after is not for others
+		b.log.Warn("a folder can't be locked", "path", f.path, "err", err)
 	}
 }
 
 // recoverFile goes on where the process that made the hidden file was ended.
-// table is the file name that it belongs to, if that is still there.
-func (b *Backend) recoverFile(f *folder, name string, hidden hiddenName, table string) {
+// table is the file name that it belongs to, if that is still there. certain:
+// that process is not there any more.
+func (b *Backend) recoverFile(f *folder, name string, hidden hiddenName, table string, certain bool) {
 	path := f.pathOf(name)
 	file, err := f.open(name, unix.O_RDONLY, 0)
 	if err != nil {
 		b.log.Warn("a left-over file can't be opened", "path", path, "err", err)
 		return
 	}
+	taken := false
+	defer func() {
+		if !taken {
+			_ = file.Close() // only read from
+		}
+	}()
 	st, err := fstat(file)
-	if err != nil || !claim(file) {
-		_ = file.Close() // only read from
-		return           // another process is at work with it
+	if err != nil {
+		b.log.Warn("a left-over file can't be looked at", "path", path, "err", err)
+		return
+	}
+	if !certain && time.Since(time.Unix(st.Ctim.Unix())) < abandoned {
+		return
 	}
 	if st.Ino != hidden.ino {
 		// A content that never got its name: who wrote it still has it.
@@ -70,15 +104,14 @@ func (b *Backend) recoverFile(f *folder, name string, hidden hiddenName, table s
 		if err := f.unlink(name); err != nil {
 			b.log.Warn("a left-over file can't be removed", "path", path, "err", err)
 		}
-		_ = file.Close() // only read from
 		return
 	}
 	own, err := f.duplicate()
 	if err != nil {
 		b.log.Warn("a left-over file can't be looked after", "path", path, "err", err)
-		_ = file.Close() // only read from
 		return
 	}
+	taken = true
 	if table == "" {
 		table = "recovered" + csvstore.Suffix
 	}

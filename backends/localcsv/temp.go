@@ -97,6 +97,9 @@ func (t *tempFile) discard() {
 func (b *Backend) writeTemp(
 	ctx context.Context, f *folder, name hiddenName, document backends.Document,
 ) (*tempFile, error) {
+	if err := f.claim(); err != nil {
+		return nil, err
+	}
 	temp := &tempFile{folder: f}
 	var err error
 	temp.name, err = name.free(func(name string) (err error) {
@@ -106,7 +109,6 @@ func (b *Backend) writeTemp(
 	if err != nil {
 		return nil, err
 	}
-	claim(temp.file)
 	if _, err = csvstore.Copy(&cancelWriter{ctx: ctx, w: temp.file}, document, 0); err == nil {
 		err = temp.file.Sync()
 	}
@@ -115,13 +117,6 @@ func (b *Backend) writeTemp(
 		return nil, err
 	}
 	return temp, nil
-}
-
-// claim keeps other processes from taking a hidden file for a left-over. Where
-// there are no locks, their age has to do.
-func claim(file *os.File) bool {
-	err := retry(func() error { return unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB) })
-	return !errors.Is(err, unix.EWOULDBLOCK)
 }
 
 // cancelWriter stops writing when ctx is done.
