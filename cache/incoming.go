@@ -86,12 +86,31 @@ func (t *Table) merged(s *shot, v *judge.Verdict) (content, error) {
 	if err != nil {
 		return content{}, err
 	}
+	if s.rec.ShowKeys && !document && !t.c.cfg.HideRowID {
+		if x, err = t.addKeys(x, keys); err != nil {
+			return content{}, err
+		}
+	}
 	n, err := t.writeKeys(keys, false)
 	if err != nil {
 		return content{}, err
 	}
 	x.Keys, x.Rows = n, int64(keys.Len())
 	return x, nil
+}
+
+// addKeys gives a content the id column if it lacks it.
+func (t *Table) addKeys(x content, keys table.Keys) (content, error) {
+	src, err := t.openContent(x)
+	if err != nil {
+		return content{}, err
+	}
+	defer src.Close()
+	shown, err := showsKeys(src)
+	if err != nil || shown {
+		return x, err
+	}
+	return t.withKeys(table.Content{Source: src, Keys: keys})
 }
 
 // refreshAtOpen shows what waits for a fresh open: ids that were assigned. It is
