@@ -44,3 +44,13 @@ func failed(what, path string, err error) error {
 	}
 	return fmt.Errorf("%s %s: %w: %w", what, path, backends.ErrUnavailable, err)
 }
+
+func conflict(what, path string) error {
+	return fmt.Errorf("%s %s: %w", what, path, backends.ErrConflict)
+}
+
+// uncertain marks a failure after which the change is there, but perhaps not
+// after a power cut.
+func uncertain(what, path string, err error) error {
+	return fmt.Errorf("%s %s: %w: %w", what, path, backends.ErrUnknown, err)
+}

@@ -156,3 +156,11 @@ func (f *folder) duplicate() (*folder, error) {
 	}
 	return &folder{dir: os.NewFile(uintptr(fd), f.path), path: f.path}, nil
 }
+
+func (b *Backend) syncDir(relative string) error {
+	dir, err := b.root.Open(relative)
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}

@@ -117,7 +117,8 @@ func TestForeignAnswersAreIncomplete(t *testing.T) {
 			demandErrors(t, map[string]error{"List": err}, backends.ErrIncomplete)
 			loaded, err := client.Load(t.Context(), qa)
 			if err == nil {
-				for _, err = range loaded.Rows {
+				for _, rowErr := range loaded.Rows {
+					err = rowErr
 				}
 				err = errors.Join(err, loaded.Close())
 			}
