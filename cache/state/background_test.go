@@ -16,14 +16,14 @@ type world struct {
 	*testing.T
 	db    *DB
 	dir   string
-	syncs int // calls of BeforeSync
+	syncs atomic.Int64 // calls of BeforeSync
 }
 
 func inBubble(t *testing.T, test func(w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{T: t, dir: t.TempDir()}
-		db, _, err := Open(Options{Dir: w.dir, BeforeSync: func() error { w.syncs++; return nil }})
+		db, _, err := Open(Options{Dir: w.dir, BeforeSync: func() error { w.syncs.Add(1); return nil }})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -38,7 +38,7 @@ func inBubble(t *testing.T, test func(w *world)) {
 		if w.logSize() != 0 {
 			t.Errorf("a minute after Open the log has %d bytes", w.logSize())
 		}
-		w.syncs = 0
+		w.syncs.Store(0)
 		test(w)
 	})
 }
@@ -76,17 +76,17 @@ func (w *world) safe() bool {
 func TestNormalCommitBecomesSafe(t *testing.T) {
 	inBubble(t, func(w *world) {
 		w.put(Normal, "a", 10)
-		w.after(5*time.Second - 1)
-		if w.safe() || w.syncs != 0 {
-			t.Errorf("before five seconds: safe %v, contents synced %d times", w.safe(), w.syncs)
+		w.after(5*time.Second - time.Millisecond)
+		if w.safe() || w.syncs.Load() != 0 {
+			t.Errorf("before five seconds: safe %v, contents synced %d times", w.safe(), w.syncs.Load())
 		}
-		w.after(1)
-		if !w.safe() || w.syncs != 1 || w.logSize() != 0 {
-			t.Errorf("after five seconds: safe %v, contents synced %d times, log of %d bytes", w.safe(), w.syncs, w.logSize())
+		w.after(2 * time.Millisecond)
+		if !w.safe() || w.syncs.Load() != 1 || w.logSize() != 0 {
+			t.Errorf("after five seconds: safe %v, contents synced %d times, log of %d bytes", w.safe(), w.syncs.Load(), w.logSize())
 		}
 		w.after(time.Hour)
-		if w.syncs != 1 {
-			t.Errorf("with nothing to do contents were synced %d times", w.syncs)
+		if w.syncs.Load() != 1 {
+			t.Errorf("with nothing to do contents were synced %d times", w.syncs.Load())
 		}
 	})
 }
@@ -96,8 +96,8 @@ func TestSteadyCommitsBecomeSafe(t *testing.T) {
 		for i := range 200 { // 20 s
 			w.put(Normal, "a", 10)
 			w.after(100 * time.Millisecond)
-			if i > 0 && i%50 == 0 && (w.syncs != i/50 || w.logSize() == 0) {
-				t.Errorf("after %d commits: contents synced %d times, log of %d bytes", i, w.syncs, w.logSize())
+			if i > 0 && i%50 == 0 && (w.syncs.Load() != int64(i/50) || w.logSize() == 0) {
+				t.Errorf("after %d commits: contents synced %d times, log of %d bytes", i, w.syncs.Load(), w.logSize())
 			}
 		}
 		w.after(10 * time.Second)
@@ -141,9 +141,9 @@ func TestLongLogIsEmptiedAtOnce(t *testing.T) {
 		for i := range 17 {
 			w.put(Normal, string(rune('a'+i)), 1<<20)
 		}
-		w.after(0)
-		if w.logSize() != 0 || w.syncs != 1 {
-			t.Errorf("log of %d bytes, contents synced %d times", w.logSize(), w.syncs)
+		w.after(time.Millisecond)
+		if w.logSize() != 0 || w.syncs.Load() != 1 {
+			t.Errorf("log of %d bytes, contents synced %d times", w.logSize(), w.syncs.Load())
 		}
 		w.put(Normal, "z", 10)
 		if size := w.logSize(); size == 0 || size > 1<<20 {
@@ -156,11 +156,10 @@ func TestLongLogIsEmptiedAtOnce(t *testing.T) {
 func TestCommitWhileContentsAreSynced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var late atomic.Pointer[DB]
-		syncs := 0
+		var syncs atomic.Int64
 		failing := errors.New("no disk")
 		db, _, err := Open(Options{Dir: t.TempDir(), BeforeSync: func() error {
-			syncs++
-			if syncs == 1 { // also: it may use the DB, and its error stops nothing
+			if syncs.Add(1) == 1 { // also: it may use the DB, and its error stops nothing
 				return errors.Join(failing, late.Load().Update(Normal, func(tx *Tx) error { return tx.Put("k", "late", 1) }))
 			}
 			return nil
@@ -169,15 +168,15 @@ func TestCommitWhileContentsAreSynced(t *testing.T) {
 			t.Fatal(err)
 		}
 		late.Store(db)
-		<-time.After(5 * time.Second)
+		<-time.After(5*time.Second + time.Millisecond)
 		synctest.Wait()
-		if syncs != 1 {
-			t.Errorf("contents synced %d times", syncs)
+		if syncs.Load() != 1 {
+			t.Errorf("contents synced %d times", syncs.Load())
 		}
-		<-time.After(5 * time.Second)
+		<-time.After(5*time.Second + time.Millisecond)
 		synctest.Wait()
-		if syncs != 2 {
-			t.Errorf("after the late commit contents were synced %d times", syncs)
+		if syncs.Load() != 2 {
+			t.Errorf("after the late commit contents were synced %d times", syncs.Load())
 		}
 		if err := db.Close(); err != nil {
 			t.Error(err)
