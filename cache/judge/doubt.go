@@ -14,7 +14,7 @@ func (j *judgment) undoesArrival() (byte, string, error) {
 	if len(j.in.Doubtful) == 0 || j.ours.Changes.Empty() {
 		return 0, "", nil
 	}
-	ours := newUndo(j.ours.Changes)
+	ours := newUndo(&j.ours.Changes)
 	for _, arrival := range j.in.Doubtful {
 		changes, err := j.undoing(arrival)
 		if err != nil {
@@ -46,23 +46,15 @@ func (j *judgment) undoing(arrival Arrival) (table.Changes, error) {
 
 // undo is a set of changes, to be asked whether it contains another.
 type undo struct {
-	columns []table.ColumnChange
+	changes *table.Changes
 	byKey   map[table.Key]*table.Change
-	// The headers of the changes.
-	oldHeader, header []string
 	// added counts rows by their cells: a row that was removed elsewhere comes
 	// back under another key.
 	added map[string]int
 }
 
-func newUndo(changes table.Changes) *undo {
-	u := &undo{
-		columns:   changes.Columns,
-		byKey:     map[table.Key]*table.Change{},
-		header:    changes.NewHeader,
-		oldHeader: changes.OldHeader,
-		added:     map[string]int{},
-	}
+func newUndo(changes *table.Changes) *undo {
+	u := &undo{changes: changes, byKey: map[table.Key]*table.Change{}, added: map[string]int{}}
 	for i := range changes.Rows {
 		row := &changes.Rows[i]
 		u.byKey[row.Key] = row
@@ -76,7 +68,7 @@ func newUndo(changes table.Changes) *undo {
 // covers reports whether all of other happens in u too.
 func (u *undo) covers(other table.Changes) bool {
 	for _, column := range other.Columns {
-		if !slices.ContainsFunc(u.columns, func(c table.ColumnChange) bool {
+		if !slices.ContainsFunc(u.changes.Columns, func(c table.ColumnChange) bool {
 			return c.Op == column.Op && c.Old == column.Old && c.New == column.New
 		}) {
 			return false
@@ -93,7 +85,7 @@ func (u *undo) covers(other table.Changes) bool {
 				return false
 			}
 		case table.Delete:
-			if same == nil || same.Op != table.Delete && u.keepsCell(same) {
+			if same == nil || same.Op != table.Delete && keepsCell(u.changes, same) {
 				return false
 			}
 		case table.Update:
@@ -105,22 +97,11 @@ func (u *undo) covers(other table.Changes) bool {
 	return true
 }
 
-// keepsCell reports whether anything is left of a row: if not, it was taken for
-// another row that stands in its place.
-func (u *undo) keepsCell(row *table.Change) bool {
-	for n, name := range u.header {
-		if before := indexOf(u.oldHeader, name); before >= 0 && at(row.Before, before) == at(row.After, n) {
-			return true
-		}
-	}
-	return false
-}
-
 // setsAs reports whether same gives every cell that row changes the same value.
 func (u *undo) setsAs(same, row *table.Change, other table.Changes) bool {
 	for n, name := range other.NewHeader {
 		value := at(row.After, n)
-		if value != at(row.Before, indexOf(other.OldHeader, name)) && value != at(same.After, indexOf(u.header, name)) {
+		if value != at(row.Before, indexOf(other.OldHeader, name)) && value != at(same.After, indexOf(u.changes.NewHeader, name)) {
 			return false
 		}
 	}

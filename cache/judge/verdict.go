@@ -29,10 +29,12 @@ func judgeInput(in Input) (*Verdict, error) {
 	} else if problem != nil {
 		return &Verdict{State: Invalid, Problem: problem}, nil
 	}
-	if keys, changed := j.rowsAddedAgain(); changed {
-		if err := j.compareWithBase(table.Content{Source: in.L.Source, Keys: keys}, j.options()); err != nil {
-			return nil, err
-		}
+	unmergeable, err := problemOf(j.compareTheirs())
+	if err != nil {
+		return nil, err
+	}
+	if err := j.reconsiderKeys(); err != nil {
+		return nil, err
 	}
 	dialect, err := dialectOf(in.L.Source)
 	if err != nil {
@@ -53,11 +55,9 @@ func judgeInput(in Input) (*Verdict, error) {
 		verdict.State = Held
 		return verdict, nil
 	}
-	if problem, err := problemOf(j.compareTheirs()); err != nil {
-		return nil, err
-	} else if problem != nil {
+	if unmergeable != nil {
 		verdict.State = Held
-		verdict.Reason = fmt.Sprintf("The store's own version can't be read as a table (%s), so this save can't be merged with it.", problem)
+		verdict.Reason = fmt.Sprintf("The store's own version can't be read as a table (%s), so this save can't be merged with it.", unmergeable)
 		return verdict, nil
 	}
 	return verdict, j.merge(verdict)

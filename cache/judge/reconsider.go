@@ -1,0 +1,111 @@
+package judge
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/ragasfs/ragasfs/backends/table"
+)
+
+// reconsiderKeys looks once more at rows of L whose identity was guessed, now
+// that it is known what came in, and compares again where a guess was bad.
+func (j *judgment) reconsiderKeys() error {
+	better := map[table.Key]table.Key{} // of rows of L
+	j.addedAgain(better)
+	if known, err := j.showsIDs(); err != nil {
+		return err
+	} else if !known {
+		j.replaced(better)
+	}
+	if len(better) == 0 {
+		return nil
+	}
+	var keys table.Keys
+	for i := range j.ours.Keys.Len() {
+		key := j.ours.Keys.At(i)
+		if other, ok := better[key]; ok {
+			key = other
+		}
+		keys.Add(key)
+	}
+	return j.compareWithBase(table.Content{Source: j.in.L.Source, Keys: keys}, j.options())
+}
+
+// addedAgain finds rows that an unknown arrival removed and that were added
+// again here since, by a program that knew. Put back into base, such a row is
+// there twice, under its old key and under its new one. L, which has it once,
+// must mean the new one: else ours would delete the new row, theirs the old one.
+func (j *judgment) addedAgain(better map[table.Key]table.Key) {
+	putBack := map[table.Key]string{} // -> cells
+	for _, arrival := range j.in.Later {
+		for i := range arrival.Changes.Rows {
+			if row := &arrival.Changes.Rows[i]; row.Op == table.Delete {
+				putBack[row.Key] = joined(row.Before)
+			}
+		}
+	}
+	missing := map[string][]table.Key{} // cells -> rows of base that L lacks
+	for i := range j.ours.Changes.Rows {
+		row := &j.ours.Changes.Rows[i]
+		if _, old := putBack[row.Key]; row.Op == table.Delete && !old {
+			missing[joined(row.Before)] = append(missing[joined(row.Before)], row.Key)
+		}
+	}
+	if len(missing) == 0 {
+		return
+	}
+	for i := range j.ours.Keys.Len() {
+		key := j.ours.Keys.At(i)
+		if same := missing[putBack[key]]; len(same) > 0 && putBack[key] != "" {
+			better[key], missing[putBack[key]] = same[0], same[1:]
+		}
+	}
+}
+
+// showsIDs reports whether the rows of L are known by their ids.
+func (j *judgment) showsIDs() (bool, error) {
+	if !j.rowStore() {
+		return false, nil
+	}
+	header, err := table.NewReader(j.in.L.Source, 0, table.Dialect{}).Next()
+	if err != nil {
+		return false, err
+	}
+	return slices.ContainsFunc(header.Cells, func(name []byte) bool {
+		trimmed := strings.TrimSpace(string(name))
+		return trimmed == table.RowIDColumn || trimmed == table.RowIDAlias
+	}), nil
+}
+
+// replaced finds rows of L that keep no cell of the row of base whose place they
+// have, while theirs changed that row. They are rows of their own: merged cell
+// by cell, the result would be half one row and half the other.
+func (j *judgment) replaced(better map[table.Key]table.Key) {
+	ours := &j.ours.Changes
+	if len(j.theirs.Rows) == 0 || len(ours.NewHeader) < 2 {
+		return
+	}
+	theirs := map[table.Key]bool{}
+	for i := range j.theirs.Rows {
+		theirs[j.theirs.Rows[i].Key] = j.theirs.Rows[i].Op == table.Update
+	}
+	for i := range ours.Rows {
+		row := &ours.Rows[i]
+		if row.Op == table.Update && theirs[row.Key] && !keepsCell(ours, row) {
+			better[row.Key] = j.in.NewKey()
+		}
+	}
+}
+
+// keepsCell reports whether an updated row still has a cell that it had.
+func keepsCell(changes *table.Changes, row *table.Change) bool {
+	for n, name := range changes.NewHeader {
+		if before := indexOf(changes.OldHeader, name); before >= 0 && at(row.Before, before) == at(row.After, n) {
+			return true
+		}
+	}
+	return false
+}
+
+// joined is one string for the cells of a row.
+func joined(cells []string) string { return strings.Join(cells, "\x00") }
