@@ -85,13 +85,18 @@ func (j *judgment) replaced(better map[table.Key]table.Key) {
 	if len(j.theirs.Rows) == 0 || len(ours.NewHeader) < 2 {
 		return
 	}
-	theirs := map[table.Key]bool{}
+	theirs := map[table.Key]*table.Change{}
 	for i := range j.theirs.Rows {
-		theirs[j.theirs.Rows[i].Key] = j.theirs.Rows[i].Op == table.Update
+		if row := &j.theirs.Rows[i]; row.Op == table.Update {
+			theirs[row.Key] = row
+		}
 	}
 	for i := range ours.Rows {
 		row := &ours.Rows[i]
-		if row.Op == table.Update && theirs[row.Key] && !keepsCell(ours, row) {
+		if row.Op != table.Update || keepsCell(ours, row) {
+			continue
+		}
+		if their := theirs[row.Key]; their != nil && !slices.Equal(row.After, their.After) {
 			better[row.Key] = j.in.NewKey()
 		}
 	}

@@ -111,12 +111,12 @@ func TestManyArrivalsArePutBack(t *testing.T) {
 }
 
 func TestConflict(t *testing.T) {
-	ours := "q,a\none,1\nTWO,ours\nthree,3\n"
 	setup := func(t *testing.T) *fixture {
-		f := documents(t, small)
-		f.stored("q,a\none,9\ntwo,theirs\nthree,3\n")
+		f := documents(t, "q,a,s\none,1,x\ntwo,2,y\n")
+		f.stored("q,a,s\none,9,x\ntwo,theirs,y\n")
 		return f
 	}
+	ours := "q,a,s\none,1,x\ntwo,ours,Y\n"
 	t.Run("held", func(t *testing.T) {
 		f := setup(t)
 		v := f.saved(ours)
@@ -125,13 +125,13 @@ func TestConflict(t *testing.T) {
 			t.Fatal(show(v))
 		}
 		file, document := f.outcome(v)
-		if file != "q,a\none,9\nTWO,ours\nthree,3\n" || document != "q,a\none,9\nTWO,theirs\nthree,3\n" {
+		if file != "q,a,s\none,9,x\ntwo,ours,Y\n" || document != "q,a,s\none,9,x\ntwo,theirs,Y\n" {
 			t.Fatalf("file %q, store %q", file, document)
 		}
 	})
 	for resolution, want := range map[table.Resolution]string{
-		table.Ours:   "q,a\none,9\nTWO,ours\nthree,3\n",
-		table.Theirs: "q,a\none,9\nTWO,theirs\nthree,3\n",
+		table.Ours:   "q,a,s\none,9,x\ntwo,ours,Y\n",
+		table.Theirs: "q,a,s\none,9,x\ntwo,theirs,Y\n",
 	} {
 		f := setup(t)
 		f.Resolve = func(table.Conflict) table.Resolution { return resolution }
@@ -140,6 +140,33 @@ func TestConflict(t *testing.T) {
 		if file, document := f.outcome(v); file != want || document != want || len(v.Merged.Conflicts) != 0 {
 			t.Fatalf("resolution %d: file %q, store %q, %+v", resolution, file, document, v.Merged.Conflicts)
 		}
+	}
+}
+
+// TestReplacedRowIsNotMerged: a row that keeps no cell of the one in whose place
+// it stands is another row; an edit of the old one elsewhere keeps that too.
+func TestReplacedRowIsNotMerged(t *testing.T) {
+	f := documents(t, small)
+	f.stored(strings.Replace(small, "two,2", "two,theirs", 1))
+	v := f.saved(strings.Replace(small, "two,2", "TWO,ours", 1))
+	wantState(t, v, judge.Send)
+	if _, document := f.outcome(v); !sameRows(t, document, "q,a\none,1\nTWO,ours\ntwo,theirs\nthree,3\n") {
+		t.Fatalf("store %q", document)
+	}
+}
+
+// TestRowAddedAgainStays: a colleague deleted a row, a program that knew added it
+// again, and a program that knew neither saves the table as it had been.
+func TestRowAddedAgainStays(t *testing.T) {
+	f := stale(t, strings.Replace(small, "two,2\n", "", 1))
+	f.stored(small)
+	f.S, f.Reference = f.R, f.R
+	wantState(t, f.saved(small), judge.Clean)
+	f.Reference = table.Content{}
+	v := f.saved(small)
+	wantState(t, v, judge.Clean)
+	if file, _ := f.outcome(v); file != small {
+		t.Fatalf("file %q", file)
 	}
 }
 
