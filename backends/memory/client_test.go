@@ -169,7 +169,7 @@ func TestSilence(t *testing.T) {
 	client := clientOf(t, func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		<-r.Context().Done()
-	}, memory.ClientOptions{Timeout: 20 * time.Millisecond})
+	}, memory.ClientOptions{Timeout: 150 * time.Millisecond})
 	demandErrors(t, reads(t.Context(), client), backends.ErrUnavailable)
 	demandErrors(t, writes(t.Context(), client), backends.ErrUnknown)
 }
@@ -180,7 +180,7 @@ func TestSilenceInTheMiddleOfALoad(t *testing.T) {
 		_, _ = io.WriteString(w, `{"columns":[],"total":2}`+"\n"+`{"id":"a","cells":[]}`+"\n")
 		_ = http.NewResponseController(w).Flush()
 		<-r.Context().Done()
-	}, memory.ClientOptions{Timeout: 20 * time.Millisecond})
+	}, memory.ClientOptions{Timeout: 150 * time.Millisecond})
 	err := reads(t.Context(), client)["Load"]
 	if !errors.Is(err, backends.ErrIncomplete) && !errors.Is(err, backends.ErrUnavailable) {
 		t.Errorf("error %v; want incomplete or unavailable", err)
