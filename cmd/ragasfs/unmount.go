@@ -72,6 +72,9 @@ func (a *app) unmountPath(ctx context.Context, path string, opts unmountOptions)
 // drainAndUnmount is the ordinary way.
 func (a *app) drainAndUnmount(ctx context.Context, t target, opts unmountOptions) error {
 	left, opts, err := a.send(ctx, t, opts)
+	if errors.Is(err, control.ErrNoDaemon) && died(ctx, t.record.PID) {
+		return a.cleanUp(t.Mountpoint)
+	}
 	if err != nil {
 		return fmt.Errorf("%s is still mounted: %w", t.Mountpoint, err)
 	}
@@ -189,6 +192,14 @@ func (a *app) cleanUp(mountpoint string) error {
 	}
 	fmt.Fprintf(a.err, "ragasfs: %s: its process was gone; nothing that was saved is lost, the next mount goes on with it\n", mountpoint)
 	return nil
+}
+
+// died reports whether the process ends at once: it was killed a moment ago.
+func died(ctx context.Context, pid int) bool {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	ended, err := waitProcess(ctx, pid)
+	return err == nil && ended
 }
 
 // waitProcess waits until a process has ended, or ctx is done.

@@ -53,7 +53,10 @@ func TestUnmountStalled(t *testing.T) {
 	if r.code != 3 || !strings.HasPrefix(r.err, "ragasfs: MNT: no progress for 1ms\nragasfs: MNT/p/datasets/dirty.csv: not sent yet") {
 		t.Errorf("got %+v", r)
 	}
-	w.store.wasAsked(t, "drain", "status ", "end 0s")
+	// The daemon may see the end of the drain, or its beginning, later than this.
+	if asked := w.store.forget(); !slices.Contains(asked, "end 0s") {
+		t.Errorf("the daemon was asked %q, want that it does not wait", asked)
+	}
 }
 
 func TestUnmountBusy(t *testing.T) {

@@ -183,15 +183,21 @@ func (p *player) note(what string) {
 	p.asked = append(p.asked, what)
 }
 
+// forget returns, and forgets, what the store was asked.
+func (p *player) forget() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	asked := p.asked
+	p.asked = nil
+	return asked
+}
+
 // wasAsked checks, and forgets, what the store was asked.
 func (p *player) wasAsked(t *testing.T, want ...string) {
 	t.Helper()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if !slices.Equal(p.asked, want) {
-		t.Errorf("the daemon was asked %q, want %q", p.asked, want)
+	if asked := p.forget(); !slices.Equal(asked, want) {
+		t.Errorf("the daemon was asked %q, want %q", asked, want)
 	}
-	p.asked = nil
 }
 
 func (p *player) Status(path string) (cache.Status, error) {

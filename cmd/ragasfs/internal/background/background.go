@@ -11,11 +11,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"os/exec"
 	"strconv"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // variable tells the process in the background which descriptor the pipe is.
@@ -62,6 +65,10 @@ func Start(ctx context.Context, args []string, stderr *os.File) (pid int, err er
 	cmd.Env = append(os.Environ(), variable+"=3")
 	cmd.ExtraFiles = []*os.File{write} // descriptor 3
 	cmd.Stderr = stderr
+	// Whatever a shell or a harness has left open here must not stay open there.
+	if err := unix.CloseRange(3, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC); err != nil {
+		return 0, fmt.Errorf("start in the background: %w", err)
+	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // the terminal's signals are not for it
 	err = cmd.Start()
 	_ = write.Close() // our end of it; the read below ends when the child's is closed too
