@@ -75,6 +75,64 @@ func (t *Table) openContentLocked(x content) (*fileSource, error) {
 	return src, nil
 }
 
+// pin holds a content in place while somebody works with it. If a program is
+// about to write into its file, the pin moves to the copy (unshareLocked): a
+// content that was only read out of the record would then name other bytes.
+type pin struct {
+	t       *Table
+	content content // guarded by Table.mu
+}
+
+// pin holds what which returns of the record.
+func (t *Table) pin(which func(*record) content) *pin {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	p := &pin{t: t, content: which(&t.rec)}
+	if t.pins == nil {
+		t.pins = map[*pin]struct{}{}
+	}
+	t.pins[p] = struct{}{}
+	t.protectLocked()
+	return p
+}
+
+func (p *pin) get() content {
+	p.t.mu.Lock()
+	defer p.t.mu.Unlock()
+	return p.content
+}
+
+// open opens the bytes, and reads the keys if there are any.
+func (p *pin) open() (*fileSource, table.Keys, error) { return p.openFirst(-1) }
+
+// openFirst is open of the first n bytes (all if n is negative); the keys are
+// those of the whole content.
+func (p *pin) openFirst(n int64) (*fileSource, table.Keys, error) {
+	p.t.mu.Lock()
+	x := p.content
+	if n >= 0 {
+		x.Len = n
+	}
+	src, err := p.t.openContentLocked(x)
+	p.t.mu.Unlock()
+	if err != nil || x.Keys == 0 {
+		return src, table.Keys{}, err
+	}
+	keys, err := p.t.keysOf(x)
+	if err != nil {
+		_ = src.Close() // opened for reading
+		return nil, keys, err
+	}
+	return src, keys, nil
+}
+
+func (p *pin) release() {
+	p.t.mu.Lock()
+	defer p.t.mu.Unlock()
+	delete(p.t.pins, p)
+	p.t.protectLocked()
+}
+
 // moveLocked makes the source read the same bytes from another generation.
 func (s *fileSource) moveLocked(gen uint64) error {
 	f, err := s.t.c.disk.OpenFile("content:move", s.t.genPath(gen), os.O_RDONLY, 0)
@@ -223,7 +281,10 @@ func (t *Table) writeName() error {
 func (t *Table) refsLocked() []*content {
 	refs := []*content{&t.rec.S, &t.rec.R, &t.rec.J}
 	for s := range t.shots {
-		refs = append(refs, &s.held)
+		refs = append(refs, &s.held, &s.document)
+	}
+	for p := range t.pins {
+		refs = append(refs, &p.content)
 	}
 	if t.intent != nil {
 		refs = append(refs, &t.intent.Frozen, &t.intent.Document)
@@ -261,20 +322,38 @@ func (t *Table) unshareLocked(gen uint64) error {
 			}
 		}
 	}
+	back := t.moveRefsLocked(gen, to)
+	if err := t.saveLocked(state.Normal); err != nil {
+		// Nothing may be overwritten that the facts on disk still name.
+		back()
+		t.protectLocked()
+		return err
+	}
+	return nil
+}
+
+// moveRefsLocked makes all who refer to a generation refer to its copy. back
+// undoes it.
+func (t *Table) moveRefsLocked(from, to uint64) (back func()) {
+	var moved []*uint64
 	for _, x := range t.refsLocked() {
-		if x.Gen == gen {
-			x.Gen = to
+		if x.Gen == from {
+			moved = append(moved, &x.Gen)
 		}
 	}
 	for i := range t.rec.Agreed {
-		if t.rec.Agreed[i] == gen {
-			t.rec.Agreed[i] = to
+		if t.rec.Agreed[i] == from {
+			moved = append(moved, &t.rec.Agreed[i])
 		}
 	}
-	if f := t.files[gen]; f != nil {
-		f.protected.Store(0)
+	for _, gen := range moved {
+		*gen = to
 	}
-	return t.saveLocked(state.Normal)
+	return func() {
+		for _, gen := range moved {
+			*gen = from
+		}
+	}
 }
 
 // protectLocked brings the protection that writers see up to date. Writers are

@@ -101,6 +101,11 @@ func (t *Table) resaveLocked() {
 }
 
 func (t *Table) discard(ctx context.Context) (bool, error) {
+	done, err := t.worker.alone(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer done()
 	t.begin()
 	defer t.end()
 	t.mu.Lock()
@@ -221,7 +226,9 @@ func (t *Table) takeTheirs() error {
 	if err != nil {
 		return err
 	}
-	x, err := t.applyTo(l, changes)
+	p := t.pin(func(*record) content { return l })
+	defer p.release()
+	x, err := t.applyTo(p, changes)
 	if err != nil {
 		return err
 	}

@@ -35,6 +35,9 @@ func (t *Table) collectLocked() {
 	if t.rec.LastGen == t.collected.gen && t.rec.LastSeq == t.collected.seq {
 		return
 	}
+	if t.unsaved && t.saveLocked(state.Normal) != nil {
+		return // the facts on disk still name what would be removed
+	}
 	entries, err := os.ReadDir(t.dir)
 	if err != nil {
 		return // nothing was ever loaded

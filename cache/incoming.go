@@ -118,11 +118,16 @@ func (t *Table) addKeys(x content, keys table.Keys) (content, error) {
 func (t *Table) refreshAtOpen() {
 	t.mu.Lock()
 	wanted := t.rec.ShowKeys && t.incomingLocked() && t.readers == 0 && len(t.writers) == 0 &&
-		time.Since(t.quiet) > t.c.settle() && !t.worker.running && !t.blockedLocked()
+		time.Since(t.quiet) > t.c.settle() && !t.blockedLocked()
 	t.mu.Unlock()
 	if !wanted {
 		return
 	}
+	done, ok := t.worker.tryAlone()
+	if !ok {
+		return
+	}
+	defer done()
 	t.begin()
 	defer t.end()
 	if err := t.incoming(); err != nil {

@@ -2,243 +2,23 @@ package cache
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
-	"syscall"
 	"time"
 
-	"github.com/ragasfs/ragasfs/backends"
 	"github.com/ragasfs/ragasfs/backends/table"
 	"github.com/ragasfs/ragasfs/cache/judge"
 	"github.com/ragasfs/ragasfs/cache/state"
 )
 
-// shot is a snapshot of a table: everything a verdict needs, with the contents
-// held in place while it lives.
-type shot struct {
-	t      *Table
-	rec    record // as it was
-	growth bool
-	held   content // L as far as it is judged; guarded by Table.mu (a writer may make it move)
-
-	input   judge.Input
-	sources []*fileSource
-	temps   []*generation
-}
-
-// snapshot freezes L and opens all contents.
-func (t *Table) snapshot(what sendable) (*shot, error) {
-	if err := t.ensureKeys(); err != nil {
-		return nil, err
-	}
-	s := &shot{t: t, growth: what.growth}
-	if what.instead != nil {
-		s.held = *what.instead
-	}
-	if err := s.open(); err != nil {
-		s.close()
-		return nil, err
-	}
-	return s, nil
-}
-
-func (s *shot) open() error {
-	t := s.t
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	s.rec = t.rec
-	if s.held.none() {
-		s.held = t.rec.L
-	}
-	t.shots[s] = struct{}{}
-	t.protectLocked()
-	if s.held.none() {
-		return fmt.Errorf("%s: no content: %w", t.path(), ErrStale)
-	}
-	if s.held.Gen == t.rec.L.Gen && t.mappedLocked() {
-		if err := s.copyLocked(); err != nil {
-			return err
-		}
-	}
-	if s.growth {
-		if err := s.cutLocked(); err != nil {
-			return err
-		}
-	}
-	return s.fillLocked()
-}
-
-// mappedLocked: somebody has L open for reading and writing, and may write into
-// a mapping without our seeing it.
-func (t *Table) mappedLocked() bool {
-	for h := range t.writers {
-		if h.flags&syscall.O_ACCMODE == syscall.O_RDWR && h.file == t.files[t.rec.L.Gen] {
-			return true
-		}
-	}
-	return false
-}
-
-// copyLocked takes a copy of L, because a mapping may change it under our hands.
-func (s *shot) copyLocked() error {
-	to := s.t.newGenLocked()
-	if _, err := s.t.c.disk.Copy("freeze:copy", s.t.genPath(to), s.t.genPath(s.held.Gen), s.held.Len); err != nil {
-		return err
-	}
-	s.held.Gen = to
-	return nil
-}
-
-// cutLocked leaves out a last record that is not complete yet.
-func (s *shot) cutLocked() error {
-	src, err := s.t.openContentLocked(s.held)
-	if err != nil {
-		return err
-	}
-	s.sources = append(s.sources, src)
-	head := table.NewReader(src, 0, table.Dialect{})
-	if _, err := head.Next(); err != nil && !errors.Is(err, io.EOF) {
-		return err
-	}
-	start := int64(0)
-	if s.rec.S.Gen == s.held.Gen {
-		start = s.rec.S.Len
-	}
-	r := table.NewReader(src, start, head.Dialect())
-	end := start
-	for {
-		rec, err := r.Next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return err
-		}
-		if rec.Ended {
-			end = rec.End
-		}
-	}
-	s.held.Len = end
-	return nil
-}
-
-// fillLocked opens the contents and fills in what else a verdict depends on.
-func (s *shot) fillLocked() (err error) {
-	t, in := s.t, &s.input
-	if in.L, err = s.sourceLocked(s.held, false); err != nil {
-		return err
-	}
-	if in.S, err = s.sourceLocked(s.rec.S, true); err != nil {
-		return err
-	}
-	in.R = in.S
-	if !s.rec.R.same(s.rec.S) {
-		if in.R, err = s.sourceLocked(s.rec.R, true); err != nil {
-			return err
-		}
-	}
-	if !s.rec.J.none() && !s.rec.J.same(s.rec.S) {
-		if in.Reference, err = s.sourceLocked(s.rec.J, true); err != nil {
-			return err
-		}
-	}
-	if s.rec.S.Gen == s.held.Gen && s.held.Len >= s.rec.S.Len {
-		in.SharedPrefix = s.rec.S.Len
-	}
-	in.Later, in.Doubtful, err = t.arrivalsFor(s.rec.Save, s.rec.S.Arrival)
-	if err != nil {
-		return err
-	}
-	in.Parked = map[table.Key]uint64{}
-	if !t.worker.retry {
-		for _, p := range t.parked {
-			in.Parked[p.Key] = p.Hash
-		}
-	}
-	in.Form = t.c.props.Form
-	in.Columns = s.rec.Columns
-	in.NewKey = t.newKey
-	in.Foreign = t.foreign()
-	in.Writer = judge.Writer{
-		InPlace: s.rec.Save.How == inPlace || s.rec.Save.How == byMachine,
-		Synced:  s.rec.Save.Synced, Killed: s.rec.Save.Killed,
-	}
-	in.Guard = t.c.cfg.Guard
-	in.Confirmed = s.rec.Confirmed == s.rec.Save.Seq && s.rec.Save.Seq != 0
-	in.Resolve = func(table.Conflict) table.Resolution { return t.c.cfg.OnConflict }
-	in.Temp = s.temp
-	return nil
-}
-
-// sourceLocked opens a content for the judge.
-func (s *shot) sourceLocked(x content, keys bool) (table.Content, error) {
-	if x.none() {
-		return table.Content{}, nil
-	}
-	src, err := s.t.openContentLocked(x)
-	if err != nil {
-		return table.Content{}, err
-	}
-	s.sources = append(s.sources, src)
-	c := table.Content{Source: src}
-	if keys {
-		if c.Keys, err = s.t.keysOf(x); err != nil {
-			return table.Content{}, err
-		}
-	}
-	return c, nil
-}
-
-// close lets go of everything.
-func (s *shot) close() {
-	for _, src := range s.sources {
-		_ = src.Close() // opened for reading
-	}
-	for _, g := range s.temps {
-		g.drop()
-	}
-	t := s.t
-	t.mu.Lock()
-	delete(t.shots, s)
-	t.protectLocked()
-	t.mu.Unlock()
-}
-
-// tempContent is a judge.Temp on disk.
-type tempContent struct {
-	*generation
-	s *shot
-}
-
-func (s *shot) temp() (judge.Temp, error) {
-	g, err := s.t.newGeneration()
-	if err != nil {
-		return nil, err
-	}
-	s.temps = append(s.temps, g)
-	return &tempContent{generation: g, s: s}, nil
-}
-
-// Source implements judge.Temp.
-func (x *tempContent) Source() (table.Source, error) {
-	if err := x.w.Flush(); err != nil {
-		return nil, err
-	}
-	return io.NewSectionReader(x.f, 0, x.n), nil
-}
-
 // ensureKeys gives numbers to the rows of a document that was loaded and never
 // compared. (A row store's contents come with their keys.)
 func (t *Table) ensureKeys() error {
-	t.mu.Lock()
-	s := t.rec.S
-	shared := t.rec.R.same(s)
-	t.mu.Unlock()
-	if s.none() || s.Keys != 0 {
+	p := t.pin(func(r *record) content { return r.S })
+	defer p.release()
+	if s := p.get(); s.none() || s.Keys != 0 {
 		return nil
 	}
-	src, err := t.openContent(s)
+	src, _, err := p.open()
 	if err != nil {
 		return err
 	}
@@ -251,18 +31,17 @@ func (t *Table) ensureKeys() error {
 	first := t.rec.LastKey + 1
 	t.rec.LastKey += uint64(found.Records)
 	t.mu.Unlock()
-	n, err := t.writeKeys(table.Numbered(first, found.Records), false)
+	n, err := t.writeKeys(table.Numbered(first, found.Records), true)
 	if err != nil {
 		return err
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if !t.rec.S.same(s) {
-		return nil
-	}
-	t.rec.S.Keys, t.rec.S.Rows = n, int64(found.Records)
-	if shared {
-		t.rec.R.Keys, t.rec.R.Rows = n, int64(found.Records)
+	s := p.content
+	for _, x := range []*content{&t.rec.S, &t.rec.R} {
+		if x.same(s) && x.Keys == 0 {
+			x.Keys, x.Rows = n, int64(found.Records)
+		}
 	}
 	return t.saveLocked(state.Normal)
 }
@@ -271,9 +50,9 @@ func (t *Table) ensureKeys() error {
 // anything is sent (write_back=manual).
 func (t *Table) judgeAndPush(ctx context.Context, what sendable, judgeOnly bool) error {
 	t.mu.Lock()
-	inStore := t.rec.InStore
+	look := t.rec.InStore && !judgeOnly && (!what.growth || t.rec.Version == "" && t.c.props.CompareAndSwap)
 	t.mu.Unlock()
-	if inStore && !what.growth && !judgeOnly {
+	if look {
 		if err := t.bringUpToDate(ctx); err != nil {
 			return err
 		}
@@ -309,13 +88,19 @@ func (t *Table) judgeAndPush(ctx context.Context, what sendable, judgeOnly bool)
 	if err := t.notePending(s, v); err != nil {
 		return err
 	}
-	if judgeOnly {
+	switch {
+	case judgeOnly:
 		return nil
-	}
-	if v.State == judge.Clean && (t.c.props.Form == backends.Rows || !v.BytesDiffer || len(v.Merged.Document.Rows) > 0) && t.inStore() {
+	case t.inStore() && v.Merged.Send.Empty() && t.nothingToSend(v):
 		return t.agree(s, v)
 	}
 	return t.push(ctx, s, v)
+}
+
+// nothingToSend: no row and no column goes out. A document store gets the
+// document all the same if it differs in dialect or order only.
+func (t *Table) nothingToSend(v *judge.Verdict) bool {
+	return t.c.rowStore() || !v.BytesDiffer || len(v.Merged.Document.Rows) > 0 || v.State != judge.Clean
 }
 
 func (t *Table) inStore() bool {
@@ -368,9 +153,10 @@ func (t *Table) notePending(s *shot, v *judge.Verdict) error {
 	return t.saveLocked(state.Normal)
 }
 
-// agree ends a save of which nothing is to be sent: file and store say the same.
+// agree ends a save of which nothing is to be sent: file and store say the same,
+// but for what is in conflict or was refused.
 func (t *Table) agree(s *shot, v *judge.Verdict) error {
-	keys, err := t.writeKeys(v.Keys, false)
+	keys, err := t.writeKeys(v.Keys, true)
 	if err != nil {
 		return err
 	}
@@ -378,9 +164,12 @@ func (t *Table) agree(s *shot, v *judge.Verdict) error {
 	defer t.mu.Unlock()
 	x := s.judgedLocked(v, keys)
 	t.rec.J = x
-	if v.Exact && (t.c.props.Form == backends.Rows || !v.BytesDiffer) {
-		x.Arrival = t.rec.S.Arrival
+	if v.Exact && (t.c.rowStore() || !v.BytesDiffer) {
+		x.Arrival = t.rec.R.Arrival
 		t.rec.S, t.rec.R = x, x
+		if t.rec.L.same(x) {
+			t.rec.L.Arrival = x.Arrival
+		}
 	}
 	return t.cleanLocked(s, x)
 }
@@ -394,18 +183,10 @@ func (s *shot) judgedLocked(v *judge.Verdict, keys uint64) content {
 
 // cleanLocked notes that nothing of the judged save is left to send.
 func (t *Table) cleanLocked(s *shot, x content) error {
-	if t.rec.L.Gen == x.Gen && t.rec.L.Len == x.Len {
+	if t.rec.L.same(x) {
 		t.rec.L.Keys, t.rec.L.Rows = x.Keys, x.Rows
 	}
-	if t.rec.Save.Seq == s.rec.Save.Seq && x.Len >= t.rec.Save.Len {
-		t.rec.CleanSeq = s.rec.Save.Seq
-		t.rec.Pending = PendingRows{}
-		t.rec.Decision = nil
-		t.rec.Replaces = false
-		t.firstDirty = time.Time{}
-	} else {
-		t.firstDirty = time.Now()
-	}
+	t.doneLocked(s.rec.Save.Seq, x.Len)
 	return t.saveLocked(state.Normal)
 }
 

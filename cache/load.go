@@ -1,7 +1,6 @@
 package cache
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"io"
@@ -175,6 +174,11 @@ func (t *Table) fetch(ctx context.Context) (fetched, error) {
 	t.mu.Lock()
 	ref := t.rec.Ref
 	t.mu.Unlock()
+	return t.fetchFrom(ctx, ref)
+}
+
+// fetchFrom is fetch of the table of that reference.
+func (t *Table) fetchFrom(ctx context.Context, ref backends.Ref) (fetched, error) {
 	loaded, err := t.c.store.Load(ctx, ref)
 	if err != nil {
 		return fetched{}, err
@@ -241,7 +245,7 @@ func (p *progressReader) Read(b []byte) (int, error) {
 // fetchRows renders a row store's rows as CSV (design section 5).
 func (t *Table) fetchRows(g *generation, loaded *backends.Loaded) (*table.Keys, error) {
 	shown := !t.c.cfg.HideRowID
-	w := table.NewWriter(bufio.NewWriterSize(g, 1<<16), table.Rendered)
+	w := table.NewWriter(g, table.Rendered) // g is buffered
 	var header []string
 	if shown {
 		header = append(header, table.RowIDColumn)

@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/ragasfs/ragasfs/backends"
@@ -33,11 +32,7 @@ func (t *Table) create(ctx context.Context, s *shot, v *judge.Verdict) (done boo
 		}
 		return true, t.decide(s, decision{State: "held", Op: "create", Reason: existsReason})
 	}
-	x, err := t.document(s, v)
-	if err != nil {
-		return false, err
-	}
-	src, err := t.openContent(x)
+	src, err := t.document(s, v)
 	if err != nil {
 		return false, err
 	}
@@ -46,17 +41,14 @@ func (t *Table) create(ctx context.Context, s *shot, v *judge.Verdict) (done boo
 	if err != nil {
 		return false, err
 	}
-	in := &intent{Push: randomID(), Time: time.Now(), SaveSeq: s.rec.Save.Seq, Document: x, SHA1: hex.EncodeToString(sum[:]),
-		Exact: v.Exact, Create: true, Nonce: "ragasfs-" + randomID()}
-	request := backends.Create{Ref: t.c.storeRef(s.rec), Nonce: in.Nonce}
-	if t.c.props.Form == backends.Documents {
-		request.Document = backends.Document{Size: src.n, SHA1: sum, Open: func() (io.ReadCloser, error) {
-			return io.NopCloser(io.NewSectionReader(src, 0, src.n)), nil
-		}}
-	} else {
+	in := &intent{SHA1: hex.EncodeToString(sum[:]), Create: true, Ref: t.c.storeRef(s.rec), Nonce: "ragasfs-" + randomID()}
+	request := backends.Create{Ref: in.Ref, Nonce: in.Nonce}
+	if t.c.rowStore() {
 		request.Columns = newColumns(v)
+	} else {
+		request.Document = documentOf(src, sum)
 	}
-	if err := t.openIntent(s, in, v, nil); err != nil {
+	if err := t.openIntent(s, v, in); err != nil {
 		return false, err
 	}
 	entry, err = t.c.store.Create(ctx, request)
@@ -66,22 +58,27 @@ func (t *Table) create(ctx context.Context, s *shot, v *judge.Verdict) (done boo
 			return false, cerr
 		}
 		return true, t.decide(s, decision{State: "held", Op: "create", Reason: existsReason})
-	case errors.Is(err, backends.ErrUnknown), ctx.Err() != nil:
-		return false, fmt.Errorf("%s: creating: %w", s.rec.path(), err)
 	case err != nil:
-		return false, errors.Join(fmt.Errorf("%s: creating: %w", s.rec.path(), err), t.closeIntent(nil))
+		return false, t.notSent(ctx, fmt.Errorf("%s: creating: %w", s.rec.path(), err))
 	}
-	if t.c.props.Form == backends.Documents {
-		t.c.calls.count(v.Merged.Send)
-		return true, t.closeIntent(func() { t.madeLocked(entry); t.arrivedLocked(t.intent.Document, entry.Version, entry.ModTime) })
+	if t.c.rowStore() {
+		return false, t.madeRows(entry, request.Columns)
 	}
-	return false, t.madeRows(entry, request.Columns)
+	t.c.calls.count(v.Merged.Send)
+	return true, t.closeIntent(func() {
+		t.madeLocked(entry)
+		t.arrivedLocked(t.intent.Document, entry.Version, entry.ModTime)
+	})
 }
 
 // madeLocked notes that the store has the table.
 func (t *Table) madeLocked(entry backends.Entry) {
 	t.rec.InStore, t.rec.Ref = true, entry.Ref
 	t.rec.Version = entry.Version
+	t.madeAt = time.Now()
+	if t.rec.Name != encodeName(entry.Ref.Name) {
+		t.rec.NewName = t.rec.Name // renamed here while it was made there
+	}
 	if !entry.ModTime.IsZero() {
 		t.rec.StoreTime = entry.ModTime
 	}
@@ -109,11 +106,11 @@ func (t *Table) madeRows(entry backends.Entry, columns []table.Column) error {
 		g.drop()
 		return err
 	}
-	x, err := g.finish(false)
+	x, err := g.finish(true)
 	if err != nil {
 		return err
 	}
-	if x.Keys, err = t.writeKeys(table.Keys{}, false); err != nil {
+	if x.Keys, err = t.writeKeys(table.Keys{}, true); err != nil {
 		return err
 	}
 	return t.closeIntent(func() {

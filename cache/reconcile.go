@@ -5,14 +5,12 @@ import (
 	"crypto/sha1"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"io"
 	"slices"
 	"time"
 
 	"github.com/ragasfs/ragasfs/backends"
 	"github.com/ragasfs/ragasfs/backends/table"
-	"github.com/ragasfs/ragasfs/cache/state"
 )
 
 // reconcile finds out what became of an open intent, after a crash or a doubtful
@@ -20,15 +18,15 @@ import (
 // what is as before is not, anything else is a later change by somebody else.
 func (t *Table) reconcile(ctx context.Context) error {
 	t.mu.Lock()
-	in := t.intent
+	open := t.intent
 	inStore := t.rec.InStore
 	t.mu.Unlock()
-	if in == nil {
+	if open == nil {
 		t.c.intents.remove(t.id)
 		return nil
 	}
-	if in.Create && !inStore {
-		return t.reconcileCreate(ctx, *in)
+	if open.Create && !inStore {
+		return t.reconcileCreate(ctx, open)
 	}
 	got, err := t.fetch(ctx)
 	if errors.Is(err, backends.ErrNotFound) {
@@ -39,60 +37,89 @@ func (t *Table) reconcile(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	t.c.log.Info("looking what became of a push", "path", t.path(), "begun", in.Time.Format(time.RFC3339))
-	if t.c.props.Form == backends.Documents {
-		return t.reconcileDocument(*in, got)
+	t.c.log.Info("looking what became of a push", "path", t.path(), "begun", open.Time.Format(time.RFC3339))
+	if t.c.rowStore() {
+		return t.reconcileRows(open, got)
 	}
-	return t.reconcileRows(got)
+	return t.reconcileDocument(open, got)
 }
 
 // reconcileCreate: is the table there, and is it ours?
-func (t *Table) reconcileCreate(ctx context.Context, in intent) error {
-	t.mu.Lock()
-	rec := t.rec
-	t.mu.Unlock()
-	entry, taken, err := t.c.findInStore(ctx, rec)
-	if err != nil && !errors.Is(err, backends.ErrNotFound) {
-		return err
-	}
-	if !taken {
-		return t.closeIntent(nil) // it did not happen
-	}
-	t.mu.Lock()
-	t.rec.Ref = entry.Ref
-	t.mu.Unlock()
-	got, err := t.fetch(ctx)
+func (t *Table) reconcileCreate(ctx context.Context, open *intent) error {
+	entry, found, err := t.c.findMade(ctx, t.id, open)
 	if err != nil {
 		return err
 	}
-	if t.c.props.Form == backends.Documents {
-		sum, err := t.sha1Of(got.content)
-		if err != nil {
-			return err
-		}
-		if sum != in.SHA1 {
+	if !found {
+		return t.closeIntent(nil) // it did not happen
+	}
+	got, err := t.fetchFrom(ctx, entry.Ref)
+	if err != nil {
+		return err
+	}
+	ours := entry.Nonce == open.Nonce
+	if t.c.rowStore() {
+		if !ours && (entry.Nonce != "" || got.content.Rows > 0) {
 			return t.notOurs()
 		}
-		return t.closeIntent(func() { t.madeLocked(entry); t.arrivedLocked(t.intent.Document, got.version, got.modTime) })
+		return t.closeIntent(func() {
+			t.madeLocked(entry)
+			t.rec.S, t.rec.R = got.content, got.content
+			t.tookLocked(got)
+		})
 	}
-	if got.content.Rows > 0 {
+	sum, err := t.sha1Of(got.content)
+	if err != nil {
+		return err
+	}
+	switch {
+	case sum == open.SHA1:
+		return t.closeIntent(func() {
+			t.madeLocked(entry)
+			t.arrivedLocked(t.intent.Document, got.version, got.modTime)
+		})
+	case !ours:
 		return t.notOurs()
 	}
-	return t.closeIntent(func() {
+	// Made by us, changed by somebody else since.
+	if err := t.closeIntent(func() {
 		t.madeLocked(entry)
-		t.rec.S, t.rec.R = got.content, got.content
-		t.tookLocked(got)
-	})
+		t.arrivedLocked(t.intent.Document, got.version, got.modTime)
+	}); err != nil {
+		return err
+	}
+	return t.takeIn(got)
+}
+
+// findMade looks for the table that an intent was to make: by its nonce, else by
+// the name that it was to have.
+func (c *Cache) findMade(ctx context.Context, id string, open *intent) (entry backends.Entry, found bool, err error) {
+	entries, err := c.store.List(ctx, backends.Ref{Project: open.Ref.Project, ProjectID: open.Ref.ProjectID})
+	if errors.Is(err, backends.ErrNotFound) {
+		return backends.Entry{}, false, nil // not even the project
+	}
+	if err != nil {
+		return backends.Entry{}, false, err
+	}
+	for _, e := range entries {
+		if e.Nonce != "" && e.Nonce == open.Nonce {
+			return e, true, nil
+		}
+		if e.Ref.Kind == open.Ref.Kind && e.Ref.Name == open.Ref.Name && !found && !c.boundElsewhere(id, e.Ref) {
+			entry, found = e, true
+		}
+	}
+	return entry, found, nil
 }
 
 // notOurs: the name was taken by somebody else while we tried to create it.
 func (t *Table) notOurs() error {
 	return t.closeIntent(func() {
-		t.rec.Ref.ID = ""
 		t.rec.Decision = &decision{State: "held", Op: "create", Seq: t.rec.Save.Seq, Reason: existsReason, Since: time.Now()}
 	})
 }
 
+// sha1Of is the checksum of a content that nobody else has.
 func (t *Table) sha1Of(x content) (string, error) {
 	src, err := t.openContent(x)
 	if err != nil {
@@ -106,117 +133,160 @@ func (t *Table) sha1Of(x content) (string, error) {
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
-func (t *Table) reconcileDocument(in intent, got fetched) error {
+// reconcileDocument: does the store hold the document that was sent?
+func (t *Table) reconcileDocument(open *intent, got fetched) error {
 	sum, err := t.sha1Of(got.content)
 	if err != nil {
 		return err
 	}
-	if sum == in.SHA1 {
-		return t.closeIntent(func() { t.arrivedLocked(t.intent.Document, got.version, got.modTime) })
-	}
-	if got.version != "" && got.version == in.Base {
+	arrived := func() { t.arrivedLocked(t.intent.Document, got.version, got.modTime) }
+	switch {
+	case sum == open.SHA1:
+		return t.closeIntent(arrived)
+	case got.version != "" && got.version == open.Base:
 		return t.closeIntent(nil)
+	}
+	sent := t.pin(func(*record) content { return open.Document })
+	defer sent.release()
+	if begun, err := t.isBeginning(got, sent); err != nil {
+		return err
+	} else if begun {
+		return t.cutOff(sent, got)
 	}
 	// Somebody else has written since. Was it on top of ours? The document that is
 	// nearer tells.
-	ours, err := t.compareWith(in.Document, got)
+	ours, err := t.compareWith(sent, got)
 	if err != nil {
 		return err
 	}
-	t.mu.Lock()
-	r := t.rec.R
-	t.mu.Unlock()
+	r := t.pin(func(r *record) content { return r.R })
+	defer r.release()
 	before, err := t.compareWith(r, got)
 	if err != nil {
 		return err
 	}
-	if len(ours.Changes.Rows) < len(before.Changes.Rows) {
-		if err := t.closeIntent(func() { t.arrivedLocked(t.intent.Document, got.version, got.modTime) }); err != nil {
-			return err
-		}
-	} else if err := t.closeIntent(nil); err != nil {
+	if len(ours.Changes.Rows) >= len(before.Changes.Rows) {
+		arrived = nil
+	}
+	if err := t.closeIntent(arrived); err != nil {
 		return err
 	}
 	return t.takeIn(got)
+}
+
+// isBeginning reports whether the store holds a beginning of what was sent, and
+// more than before: an append that was cut off.
+func (t *Table) isBeginning(got fetched, sent *pin) (bool, error) {
+	t.mu.Lock()
+	before := t.rec.R.Len
+	t.mu.Unlock()
+	n := got.content.Len
+	if n <= before || n >= sent.get().Len {
+		return false, nil
+	}
+	src, err := t.openContent(got.content)
+	if err != nil {
+		return false, err
+	}
+	defer src.Close()
+	begun, _, err := sent.openFirst(n)
+	if err != nil {
+		return false, err
+	}
+	defer begun.Close()
+	return equalSources(src, begun), nil
+}
+
+// cutOff takes it that the store holds the first part of what was sent. The rest
+// is sent as growth.
+func (t *Table) cutOff(sent *pin, got fetched) error {
+	src, keys, err := sent.openFirst(got.content.Len)
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	found, err := table.Check(src)
+	if err != nil {
+		return err
+	}
+	var first table.Keys
+	first.AddAll(keys, 0, min(found.Records, keys.Len()))
+	n, err := t.writeKeys(first, true)
+	if err != nil {
+		return err
+	}
+	return t.closeIntent(func() {
+		x := sent.content
+		x.Len, x.Keys, x.Rows = got.content.Len, n, int64(first.Len())
+		x.Arrival = t.rec.R.Arrival
+		t.rec.S, t.rec.R = x, x
+		t.tookLocked(got)
+	})
 }
 
 // reconcileRows moves S and R by those changes of the intent that the store
 // shows, before what it shows besides counts as an arrival.
-func (t *Table) reconcileRows(got fetched) error {
-	sent, err := t.readSent()
+func (t *Table) reconcileRows(open *intent, got fetched) error {
+	sent, err := t.readSent(open)
 	if err != nil {
 		return err
 	}
-	t.mu.Lock()
-	r := t.rec.R
-	t.mu.Unlock()
+	r := t.pin(func(r *record) content { return r.R })
+	defer r.release()
 	cmp, err := t.compareWith(r, got)
 	if err != nil {
 		return err
 	}
-	applied := appliedOf(sent, cmp.Changes)
-	if len(applied.Rows) > 0 || len(cmp.Changes.Columns) > 0 && len(applied.Columns) > 0 {
-		x, err := t.applyTo(r, applied)
-		if err != nil {
+	done := appliedOf(sent, cmp.Changes)
+	if done.Empty() {
+		if err := t.closeIntent(nil); err != nil {
 			return err
 		}
-		t.c.calls.count(applied)
-		t.mu.Lock()
+		return t.takeIn(got)
+	}
+	x, err := t.applyTo(r, done)
+	if err != nil {
+		return err
+	}
+	t.c.calls.count(done)
+	if err := t.closeIntent(func() {
 		x.Arrival = t.rec.R.Arrival
 		t.rec.S, t.rec.R = x, x
-		err = t.saveLocked(state.Normal)
-		t.mu.Unlock()
-		if err != nil {
-			return err
-		}
-	}
-	if err := t.closeIntent(nil); err != nil {
+		t.rec.Version = ""
+		t.showKeysLocked(done.Rows)
+	}); err != nil {
 		return err
 	}
 	return t.takeIn(got)
 }
 
-// readSent returns the changes of the open intent.
-func (t *Table) readSent() (table.Changes, error) {
-	var c table.Changes
-	err := t.c.db.View(func(tx *state.Tx) error {
-		return tx.Each(kindSent, t.id+"/", func(_ string, read func(any) error) error {
-			var s sentChange
-			if err := read(&s); err != nil {
-				return err
-			}
-			c.OldHeader, c.NewHeader = s.OldHeader, s.NewHeader
-			c.Rows = append(c.Rows, s.Change)
-			return nil
-		})
-	})
-	return c, err
-}
-
 // appliedOf are those of the sent changes that a comparison R -> store shows as
-// done, by row id.
+// done: columns by name, rows by id.
 func appliedOf(sent, seen table.Changes) table.Changes {
+	done := table.Changes{OldHeader: seen.OldHeader, NewHeader: seen.OldHeader}
+	for _, c := range sent.Columns {
+		if slices.ContainsFunc(seen.Columns, func(s table.ColumnChange) bool { return s.Op == c.Op && s.Old == c.Old && s.New == c.New }) {
+			done.Columns = append(done.Columns, c)
+		}
+	}
+	if len(done.Columns) > 0 {
+		if len(done.Columns) != len(sent.Columns) {
+			return table.Changes{} // a part only: it counts as what somebody else did
+		}
+		done.NewHeader = sent.NewHeader
+	}
 	byKey := make(map[table.Key]*table.Change, len(seen.Rows))
 	for i := range seen.Rows {
 		byKey[seen.Rows[i].Key] = &seen.Rows[i]
 	}
-	done := table.Changes{OldHeader: seen.OldHeader, NewHeader: seen.OldHeader}
 	for i := range sent.Rows {
 		c := sent.Rows[i]
 		now := byKey[c.Key]
-		if now == nil || now.Op != c.Op {
+		if now == nil || now.Op != c.Op || c.Op != table.Delete && !cellsApplied(sent, c, seen, *now) {
 			continue
 		}
-		if c.Op != table.Delete && !cellsApplied(sent, c, seen, *now) {
-			continue
-		}
-		if c.Op == table.Append && !slices.Equal(sent.NewHeader, seen.OldHeader) {
-			c.After = byNames(c.After, sent.NewHeader, seen.OldHeader)
-		}
-		if c.Op == table.Update {
-			c.Before = byNames(c.Before, sent.OldHeader, seen.OldHeader)
-			c.After = byNames(c.After, sent.NewHeader, seen.OldHeader)
-		}
+		c.Before = byNames(c.Before, sent.OldHeader, done.OldHeader)
+		c.After = byNames(c.After, sent.NewHeader, done.NewHeader)
 		done.Rows = append(done.Rows, c)
 	}
 	return done
@@ -225,9 +295,10 @@ func appliedOf(sent, seen table.Changes) table.Changes {
 // cellsApplied: the store shows every cell that was sent.
 func cellsApplied(sent table.Changes, c table.Change, seen table.Changes, now table.Change) bool {
 	after := byNames(now.After, seen.NewHeader, sent.NewHeader)
+	before := byNames(c.Before, sent.OldHeader, sent.NewHeader)
 	for i, cell := range c.After {
-		changed := c.Op == table.Append || i >= len(c.Before) || c.Before[i] != cell
-		if changed && (i >= len(after) || after[i] != cell) && !table.EqualCells(table.Number, cell, at(after, i)) {
+		changed := c.Op == table.Append || at(before, i) != cell
+		if changed && at(after, i) != cell && !table.EqualCells(table.Number, cell, at(after, i)) {
 			return false
 		}
 	}
@@ -241,8 +312,11 @@ func at(cells []string, i int) string {
 	return ""
 }
 
-// byNames brings cells from one header's order to another's.
+// byNames brings cells from one header's order to another's; nil stays nil.
 func byNames(cells, from, to []string) []string {
+	if cells == nil {
+		return nil
+	}
 	out := make([]string, len(to))
 	for i, name := range to {
 		if j := slices.Index(from, name); j >= 0 {
@@ -253,39 +327,11 @@ func byNames(cells, from, to []string) []string {
 }
 
 // applyTo is a content with changes applied, in a new generation with keys.
-func (t *Table) applyTo(x content, changes table.Changes) (content, error) {
-	src, err := t.openContent(x)
+func (t *Table) applyTo(p *pin, changes table.Changes) (content, error) {
+	src, keys, err := p.open()
 	if err != nil {
 		return content{}, err
 	}
 	defer src.Close()
-	keys, err := t.keysOf(x)
-	if err != nil {
-		return content{}, err
-	}
-	g, err := t.newGeneration()
-	if err != nil {
-		return content{}, err
-	}
-	keys, err = table.Apply(g, table.Content{Source: src, Keys: keys}, changes, table.ApplyOptions{
-		Dialect: table.Rendered, RowStore: t.c.props.Form == backends.Rows})
-	if err != nil {
-		g.drop()
-		return content{}, fmt.Errorf("%s: %w", t.path(), err)
-	}
-	y, err := g.finish(false)
-	if err != nil {
-		return content{}, err
-	}
-	n, err := t.writeKeys(keys, false)
-	if err != nil {
-		return content{}, err
-	}
-	y.Keys, y.Rows = n, int64(keys.Len())
-	return y, nil
-}
-
-// dropSent removes the changes of a closed intent.
-func (c *Cache) dropSent(tableID string) error {
-	return c.db.Update(state.Normal, func(tx *state.Tx) error { return tx.DeletePrefix(kindSent, tableID+"/") })
+	return t.applied(table.Content{Source: src, Keys: keys}, changes)
 }

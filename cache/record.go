@@ -14,7 +14,7 @@ const (
 	kindArrival  = "arrival"  // id: table id / number; body: arrivalRecord
 	kindWriter   = "writer"   // id: table id / process; body: []knowledge
 	kindIntent   = "intent"   // id: table id; body: intent
-	kindSent     = "sent"     // id: table id / number; body: sentChange (one change of the open intent)
+	kindSent     = "sent"     // id: table id / push /; body: sentHead. id: table id / push / number; body: one table.Change of it
 	kindConflict = "conflict" // id: table id / number; body: conflictRecord
 	kindParked   = "parked"   // id: table id / number; body: parkedRecord
 	kindHistory  = "history"  // id: path of the file below history/; body: historyRecord
@@ -213,15 +213,16 @@ type intent struct {
 	// Keys and Rows: of Frozen, in a row store.
 	Keys uint64 `json:",omitempty"`
 	Rows int64  `json:",omitempty"`
-	// Create: the table itself is made; Nonce finds it again.
-	Create bool   `json:",omitempty"`
-	Nonce  string `json:",omitempty"`
+	// Create: the table itself is made, as Ref; Nonce finds it again.
+	Create bool         `json:",omitempty"`
+	Ref    backends.Ref `json:",omitzero"`
+	Nonce  string       `json:",omitempty"`
 }
 
-// sentChange is one row change of an open intent.
-type sentChange struct {
-	table.Change
+// sentHead is what an intent for a row store holds besides rows.
+type sentHead struct {
 	OldHeader, NewHeader []string
+	Columns              []table.ColumnChange
 }
 
 // historyRecord is one kept version.

@@ -125,13 +125,12 @@ func (t *Table) looksHalf(got fetched) bool {
 	if err != nil || found.Problem != nil && (found.Problem.Beginning || found.Problem.Kind == table.Unterminated || found.Problem.Kind == table.TooFewCells) {
 		return true
 	}
-	t.mu.Lock()
-	r := t.rec.R
-	t.mu.Unlock()
-	if r.none() || got.content.Len >= r.Len {
+	r := t.pin(func(r *record) content { return r.R })
+	defer r.release()
+	if x := r.get(); x.none() || got.content.Len >= x.Len {
 		return false
 	}
-	old, err := t.openContent(content{Gen: r.Gen, Len: got.content.Len})
+	old, _, err := r.openFirst(got.content.Len)
 	if err != nil {
 		return false
 	}
@@ -167,10 +166,9 @@ func (t *Table) takeIn(got fetched) error {
 	if err := t.ensureKeys(); err != nil {
 		return err
 	}
-	t.mu.Lock()
-	r := t.rec.R
-	t.mu.Unlock()
-	if r.none() {
+	r := t.pin(func(r *record) content { return r.R })
+	defer r.release()
+	if r.get().none() {
 		return t.adoptFirst(got)
 	}
 	cmp, err := t.compareWith(r, got)
@@ -178,26 +176,28 @@ func (t *Table) takeIn(got fetched) error {
 		return err
 	}
 	x := got.content
-	if cmp.SameBytes {
-		x = r
-	} else if x.Keys == 0 {
+	if !cmp.SameBytes && x.Keys == 0 {
 		n, err := t.writeKeys(cmp.Keys, false)
 		if err != nil {
 			return err
 		}
 		x.Keys, x.Rows = n, int64(cmp.Keys.Len())
 	}
-	x.Arrival = r.Arrival
+	arrival := int64(0)
 	if !cmp.Changes.Empty() {
-		n, err := t.recordArrival(cmp.Changes)
-		if err != nil {
+		if arrival, err = t.recordArrival(cmp.Changes); err != nil {
 			return err
 		}
-		x.Arrival = n
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.rec.R = x
+	if !cmp.SameBytes {
+		x.Arrival = t.rec.R.Arrival
+		t.rec.R = x
+	}
+	if arrival > 0 {
+		t.rec.R.Arrival = arrival
+	}
 	t.suspect = suspect{}
 	t.tookLocked(got)
 	t.rec.StoreSize = got.content.Len
@@ -247,8 +247,8 @@ func (t *Table) clearLost(l, s content) error {
 }
 
 // compareWith is the difference between a content of ours and what was fetched.
-func (t *Table) compareWith(old content, got fetched) (*table.Comparison, error) {
-	a, err := t.openContent(old)
+func (t *Table) compareWith(old *pin, got fetched) (*table.Comparison, error) {
+	a, keys, err := old.open()
 	if err != nil {
 		return nil, err
 	}
@@ -258,10 +258,6 @@ func (t *Table) compareWith(old content, got fetched) (*table.Comparison, error)
 		return nil, err
 	}
 	defer b.Close()
-	keys, err := t.keysOf(old)
-	if err != nil {
-		return nil, err
-	}
 	next := table.Content{Source: b}
 	if got.content.Keys != 0 {
 		if next.Keys, err = t.keysOf(got.content); err != nil {
@@ -286,9 +282,9 @@ func (t *Table) compareWith(old content, got fetched) (*table.Comparison, error)
 func (t *Table) bringUpToDate(ctx context.Context) error {
 	if t.c.props.CompareAndSwap {
 		t.mu.Lock()
-		stale := t.stale
+		known := !t.stale && t.rec.Version != ""
 		t.mu.Unlock()
-		if !stale {
+		if known {
 			return nil // the store itself refuses a stale base
 		}
 	}

@@ -32,6 +32,8 @@ type Table struct {
 	readers    int                       // open for reading only
 	sources    map[*fileSource]struct{}  // contents that are being read
 	shots      map[*shot]struct{}        // verdicts and pushes under way
+	pins       map[*pin]struct{}         // contents that are worked with
+	unsaved    bool                      // rec is not on disk as it is here
 	ops        int                       // work under way that makes generations
 	collected  struct{ gen, seq uint64 } // last numbers when garbage was last collected
 	intent     *intent                   // the open intent, nil if none
@@ -47,6 +49,7 @@ type Table struct {
 	pushTook   time.Duration // duration of the last push
 	backoff    time.Duration // wait before the next try; 0 after success
 	notBefore  time.Time     // by backoff
+	repeated   int           // pushes repeated at once since the last that went well
 	conflicts  []conflictRecord
 	counted    struct { // rows of L, counted for the status
 		of   content
@@ -98,7 +101,10 @@ func (t *Table) newGenLocked() uint64 {
 }
 
 // saveLocked writes the record down.
-func (t *Table) saveLocked(level state.Level) error {
+func (t *Table) saveLocked(level state.Level) error { return t.saveWithLocked(level, nil) }
+
+// saveWithLocked writes the record down, with something else in the same commit.
+func (t *Table) saveWithLocked(level state.Level, also func(*state.Tx) error) error {
 	t.protectLocked()
 	if gen := t.rec.S.Gen; gen != 0 && !slices.Contains(t.rec.Agreed, gen) {
 		t.rec.Agreed = append(t.rec.Agreed, gen)
@@ -109,15 +115,21 @@ func (t *Table) saveLocked(level state.Level) error {
 				return err
 			}
 		}
+		if also != nil {
+			if err := also(tx); err != nil {
+				return err
+			}
+		}
 		return tx.Put(kindTable, t.id, &t.rec)
 	})
+	t.unsaved = err != nil
 	if err != nil {
 		return fmt.Errorf("%s: cannot note the state of the table: %w", t.path(), err)
 	}
 	return nil
 }
 
-// must is for facts whose loss is repaired by the next commit or by recovery:
+// noteLocked is for facts whose loss is repaired by the next commit or by recovery:
 // the error is logged and the fact stays in memory.
 func (t *Table) noteLocked(level state.Level) {
 	if err := t.saveLocked(level); err != nil {

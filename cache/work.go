@@ -2,7 +2,11 @@ package cache
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
+
+	"github.com/ragasfs/ragasfs/backends"
 )
 
 // worker runs the steps of one table, one at a time, when it is woken.
@@ -61,10 +65,58 @@ func (w *worker) fire() {
 	}
 	w.running = true
 	w.due = time.Time{}
+	t.c.workers.Add(1) // under the lock, as Close takes it before it waits
 	t.mu.Unlock()
-	t.c.workers.Add(1)
 	defer t.c.workers.Done()
 	w.run(t.c.ctx)
+}
+
+// alone waits until the worker rests, and keeps it at rest until done is called:
+// for what a person decides while a push may be under way.
+func (w *worker) alone(ctx context.Context) (done func(), err error) {
+	t := w.t
+	for {
+		if done, ok := w.tryAlone(); ok {
+			return done, nil
+		}
+		t.mu.Lock()
+		rests := w.done
+		running := w.running
+		t.mu.Unlock()
+		if !running {
+			continue
+		}
+		select {
+		case <-rests:
+		case <-ctx.Done():
+			return nil, fmt.Errorf("%s: a push is under way: %w", t.path(), ctx.Err())
+		}
+	}
+}
+
+// tryAlone is alone without waiting.
+func (w *worker) tryAlone() (done func(), ok bool) {
+	t := w.t
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if w.running {
+		return nil, false
+	}
+	w.running, w.again = true, false
+	return func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		w.restLocked()
+		if w.again {
+			t.wakeLocked(0)
+		}
+	}, true
+}
+
+func (w *worker) restLocked() {
+	w.running = false
+	close(w.done)
+	w.done = make(chan struct{})
 }
 
 // run makes steps until nothing is to be done now, then sets the timer for what
@@ -83,9 +135,7 @@ func (w *worker) run(ctx context.Context) {
 			t.mu.Unlock()
 			continue
 		}
-		w.running = false
-		close(w.done)
-		w.done = make(chan struct{})
+		w.restLocked()
 		if next > 0 {
 			t.wakeLocked(next)
 		} else if w.again {
@@ -141,6 +191,9 @@ func (t *Table) step(ctx context.Context) time.Duration {
 		if err := t.reconcile(ctx); err != nil {
 			return t.failed("reconcile", err)
 		}
+		t.mu.Lock()
+		isGone = t.rec.Gone != nil
+		t.mu.Unlock()
 	}
 	if isGone {
 		return t.stepGone(ctx)
@@ -199,15 +252,33 @@ func (t *Table) stepSave(ctx context.Context) (next time.Duration, idle bool) {
 		return t.c.settle(), false // a program is still writing, or others go first
 	}
 	err := t.judgeAndPush(ctx, what, manual)
+	if again := errors.Is(err, backends.ErrConflict) || errors.Is(err, backends.ErrUnknown); again && t.atOnce() {
+		t.c.log.Info("push to be repeated", "path", t.path(), "reason", err)
+		return time.Millisecond, false
+	}
 	if err != nil {
 		return t.failed("push", err), false
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.dirtyLocked() && !t.decidedLocked() && !manual {
-		return max(t.settleLocked(), 10*time.Millisecond), false
+	switch {
+	case !t.dirtyLocked() || t.decidedLocked() || manual:
+		return 0, true
+	case what.growth:
+		// What is left is a record that is not complete yet.
+		return max(t.settleLocked(), t.c.settle()), false
 	}
-	return 0, true
+	return max(t.settleLocked(), time.Millisecond), false
+}
+
+// atOnce reports whether a push that met a newer version, or whose answer was
+// doubtful, is repeated without a pause: the next step looks first.
+func (t *Table) atOnce() bool {
+	const most = 3
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.repeated++
+	return t.repeated <= most && t.c.ctx.Err() == nil
 }
 
 // noticeWritersLocked looks for changes that came without a message: mappings.
@@ -274,6 +345,6 @@ func (t *Table) succeeded() {
 	t.c.health.succeeded()
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.backoff, t.notBefore = 0, time.Time{}
+	t.backoff, t.notBefore, t.repeated = 0, time.Time{}, 0
 	t.rec.Error = ""
 }
