@@ -154,10 +154,11 @@ func (t *Table) putParkedLocked() error {
 }
 
 // forgetParked drops parked rows that are no longer what they were: changed,
-// sent or deleted since.
+// sent or deleted since. Those that are tried again are no longer parked.
 func (t *Table) forgetParked(still []table.Change) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.worker.retry = false
 	n := len(t.parked)
 	t.parked = slices.DeleteFunc(t.parked, func(p parkedRecord) bool {
 		return !slices.ContainsFunc(still, func(c table.Change) bool { return c.Key == p.Key })

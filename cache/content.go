@@ -2,8 +2,10 @@ package cache
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"sync"
 
@@ -41,13 +43,14 @@ func (s *fileSource) ReadAt(p []byte, off int64) (int, error) {
 	return s.f.ReadAt(p, off)
 }
 
-func (s *fileSource) Close() error {
+// close ends the reading. There is nothing that a failed close could lose.
+func (s *fileSource) close() {
 	s.t.mu.Lock()
 	delete(s.t.sources, s)
 	s.t.mu.Unlock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.f.Close()
+	_ = s.f.Close() // opened for reading
 }
 
 // openContent opens the bytes of a content for reading.
@@ -59,12 +62,15 @@ func (t *Table) openContent(x content) (*fileSource, error) {
 
 func (t *Table) openContentLocked(x content) (*fileSource, error) {
 	f, err := t.c.disk.OpenFile("content:open", t.genPath(x.Gen), os.O_RDONLY, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, lostf(t.genPath(x.Gen), err)
+	}
 	if err != nil {
 		return nil, err
 	}
 	info, err := f.Stat()
 	if err == nil && info.Size() < x.Len {
-		err = fmt.Errorf("%s: generation %d has %d bytes, %d were noted: %w", t.path(), x.Gen, info.Size(), x.Len, io.ErrUnexpectedEOF)
+		err = lostf(t.genPath(x.Gen), fmt.Errorf("%d bytes of %d: %w", info.Size(), x.Len, io.ErrUnexpectedEOF))
 	}
 	if err != nil {
 		_ = f.Close() // opened for reading
@@ -120,7 +126,7 @@ func (p *pin) openFirst(n int64) (*fileSource, table.Keys, error) {
 	}
 	keys, err := p.t.keysOf(x)
 	if err != nil {
-		_ = src.Close() // opened for reading
+		src.close()
 		return nil, keys, err
 	}
 	return src, keys, nil
@@ -149,18 +155,22 @@ func (s *fileSource) moveLocked(gen uint64) error {
 // readKeys reads a file of keys and cuts it to n.
 func (c *Cache) readKeys(path string, n int) (table.Keys, error) {
 	f, err := c.disk.OpenFile("keys:open", path, os.O_RDONLY, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return table.Keys{}, lostf(path, err)
+	}
 	if err != nil {
 		return table.Keys{}, err
 	}
-	defer f.Close()
+	defer f.Close() //nolint:errcheck // opened for reading
 	keys, err := table.ReadKeys(bufio.NewReader(f))
-	if err != nil {
+	switch {
+	case errors.Is(err, table.ErrDamagedKeys):
+		return table.Keys{}, lostf(path, err)
+	case err != nil:
 		return table.Keys{}, fmt.Errorf("%s: %w", path, err)
-	}
-	if keys.Len() < n {
-		return table.Keys{}, fmt.Errorf("%s: %d keys, %d were noted: %w", path, keys.Len(), n, io.ErrUnexpectedEOF)
-	}
-	if keys.Len() > n {
+	case keys.Len() < n:
+		return table.Keys{}, lostf(path, fmt.Errorf("%d keys of %d: %w", keys.Len(), n, io.ErrUnexpectedEOF))
+	case keys.Len() > n:
 		var cut table.Keys
 		cut.AddAll(keys, 0, n)
 		keys = cut
@@ -279,7 +289,7 @@ func (t *Table) writeName() error {
 
 // refsLocked are all references to contents but L.
 func (t *Table) refsLocked() []*content {
-	refs := []*content{&t.rec.S, &t.rec.R, &t.rec.J}
+	refs := []*content{&t.rec.S, &t.rec.R, &t.rec.J, &t.rec.Kept}
 	for s := range t.shots {
 		refs = append(refs, &s.held, &s.document)
 	}
@@ -293,7 +303,9 @@ func (t *Table) refsLocked() []*content {
 }
 
 // protectedLocked is the number of bytes at the start of a generation that S, R,
-// J or a push still need as they are: only bytes behind may be written (K2).
+// J or a push still need as they are: only bytes behind may be written (K2). So
+// do those of a save that is complete: if the one that is written over it is cut
+// off, it is the last that was.
 func (t *Table) protectedLocked(gen uint64) int64 {
 	var n int64
 	for _, x := range t.refsLocked() {
@@ -301,7 +313,16 @@ func (t *Table) protectedLocked(gen uint64) int64 {
 			n = max(n, x.Len)
 		}
 	}
+	if t.completeLocked() && t.rec.L.Gen == gen {
+		n = max(n, t.rec.L.Len)
+	}
 	return n
+}
+
+// completeLocked: L is a save that somebody has completed, or came from the
+// store.
+func (t *Table) completeLocked() bool {
+	return !t.rec.L.none() && t.rec.Kept.none() && !t.rec.Save.Open
 }
 
 // unshareLocked copies the bytes of gen that others need to a generation of
@@ -322,10 +343,15 @@ func (t *Table) unshareLocked(gen uint64) error {
 			}
 		}
 	}
+	kept, keptSave := t.rec.Kept, t.rec.KeptSave
+	if t.completeLocked() && t.rec.L.Gen == gen {
+		t.rec.Kept, t.rec.KeptSave = t.rec.L, t.rec.Save
+	}
 	back := t.moveRefsLocked(gen, to)
 	if err := t.saveLocked(state.Normal); err != nil {
 		// Nothing may be overwritten that the facts on disk still name.
 		back()
+		t.rec.Kept, t.rec.KeptSave = kept, keptSave
 		t.protectLocked()
 		return err
 	}

@@ -256,7 +256,7 @@ func (t *Table) theirs(l content, conflicts []conflictRecord) (table.Changes, er
 	if err != nil {
 		return table.Changes{}, err
 	}
-	defer src.Close()
+	defer src.close()
 	keys, err := t.keysOf(l)
 	if err != nil {
 		return table.Changes{}, err

@@ -43,7 +43,7 @@ func (c *Cache) Find(ctx context.Context, p, column, value string, w io.Writer) 
 	if err != nil {
 		return 0, err
 	}
-	defer src.Close()
+	defer src.close()
 	return find(src, column, value, w)
 }
 

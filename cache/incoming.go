@@ -105,7 +105,7 @@ func (t *Table) addKeys(x content, keys table.Keys) (content, error) {
 	if err != nil {
 		return content{}, err
 	}
-	defer src.Close()
+	defer src.close()
 	shown, err := showsKeys(src)
 	if err != nil || shown {
 		return x, err

@@ -22,7 +22,7 @@ func (t *Table) ensureKeys() error {
 	if err != nil {
 		return err
 	}
-	defer src.Close()
+	defer src.close()
 	found, err := table.Check(src)
 	if err != nil {
 		return err
@@ -88,9 +88,13 @@ func (t *Table) judgeAndPush(ctx context.Context, what sendable, judgeOnly bool)
 	if err := t.notePending(s, v); err != nil {
 		return err
 	}
-	switch {
-	case judgeOnly:
+	if judgeOnly {
 		return nil
+	}
+	if err := t.forgetParked(v.Parked); err != nil {
+		return err
+	}
+	switch {
 	case t.inStore() && v.Merged.Send.Empty() && t.nothingToSend(v):
 		return t.agree(s, v)
 	}

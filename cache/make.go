@@ -36,7 +36,7 @@ func (t *Table) create(ctx context.Context, s *shot, v *judge.Verdict) (done boo
 	if err != nil {
 		return false, err
 	}
-	defer src.Close()
+	defer src.close()
 	sum, err := t.makeDurable(src)
 	if err != nil {
 		return false, err

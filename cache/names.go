@@ -186,7 +186,7 @@ func (c *Cache) scratchNodeLocked(inside string) (Node, error) {
 		return Node{}, &fs.PathError{Op: "lookup", Path: inside, Err: err}
 	}
 	attr := attrOf(&st)
-	id := diskID{dev: uint64(st.Dev), ino: st.Ino}
+	id := diskID{dev: st.Dev, ino: st.Ino}
 	if st.Mode&syscall.S_IFMT != syscall.S_IFREG {
 		attr.Ino = c.scratchIno(id.ino)
 		attr.Gen = uint64(st.Mode & syscall.S_IFMT)

@@ -109,7 +109,7 @@ func (t *Table) pushDocument(ctx context.Context, s *shot, v *judge.Verdict) err
 	if err != nil {
 		return err
 	}
-	defer src.Close()
+	defer src.close()
 	sum, err := t.makeDurable(src)
 	if err != nil {
 		return err

@@ -125,7 +125,7 @@ func (t *Table) sha1Of(x content) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer src.Close()
+	defer src.close()
 	h := sha1.New()
 	if _, err := io.Copy(h, io.NewSectionReader(src, 0, src.n)); err != nil {
 		return "", err
@@ -188,12 +188,12 @@ func (t *Table) isBeginning(got fetched, sent *pin) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	defer src.Close()
+	defer src.close()
 	begun, _, err := sent.openFirst(n)
 	if err != nil {
 		return false, err
 	}
-	defer begun.Close()
+	defer begun.close()
 	return equalSources(src, begun), nil
 }
 
@@ -204,7 +204,7 @@ func (t *Table) cutOff(sent *pin, got fetched) error {
 	if err != nil {
 		return err
 	}
-	defer src.Close()
+	defer src.close()
 	found, err := table.Check(src)
 	if err != nil {
 		return err
@@ -332,6 +332,6 @@ func (t *Table) applyTo(p *pin, changes table.Changes) (content, error) {
 	if err != nil {
 		return content{}, err
 	}
-	defer src.Close()
+	defer src.close()
 	return t.applied(table.Content{Source: src, Keys: keys}, changes)
 }

@@ -64,6 +64,10 @@ type save struct {
 	Known  int64 `json:",omitempty"`
 	Doubt  int64 `json:",omitempty"`
 	Synced bool  `json:",omitempty"` // an fsync came after its last write
+	// Open: it was noted while its writer was still at it.
+	Open bool `json:",omitempty"`
+	// Torn: found after an unclean end with a last record that is not complete.
+	Torn bool `json:",omitempty"`
 	Killed bool  `json:",omitempty"` // the writer died by a signal or saw a write fail
 }
 
@@ -124,6 +128,11 @@ type record struct {
 	L, S, R, J content
 	// Agreed are generations that were S at some time: they go to history.
 	Agreed []uint64 `json:",omitempty"`
+
+	// Kept is what L was before somebody began to write into its bytes, until that
+	// save is complete; KeptSave is how it was saved.
+	Kept     content
+	KeptSave save `json:",omitzero"`
 
 	Save     save
 	CleanSeq uint64    // the last save of which nothing is left to send

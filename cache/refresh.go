@@ -120,7 +120,7 @@ func (t *Table) looksHalf(got fetched) bool {
 	if err != nil {
 		return true
 	}
-	defer src.Close()
+	defer src.close()
 	found, err := table.Check(src)
 	if err != nil || found.Problem != nil && (found.Problem.Beginning || found.Problem.Kind == table.Unterminated || found.Problem.Kind == table.TooFewCells) {
 		return true
@@ -134,7 +134,7 @@ func (t *Table) looksHalf(got fetched) bool {
 	if err != nil {
 		return false
 	}
-	defer old.Close()
+	defer old.close()
 	return equalSources(old, src)
 }
 
@@ -230,12 +230,12 @@ func (t *Table) clearLost(l, s content) error {
 	if err != nil {
 		return err
 	}
-	defer a.Close()
+	defer a.close()
 	b, err := t.openContent(s)
 	if err != nil {
 		return err
 	}
-	defer b.Close()
+	defer b.close()
 	if !equalSources(a, b) {
 		return nil
 	}
@@ -252,12 +252,12 @@ func (t *Table) compareWith(old *pin, got fetched) (*table.Comparison, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer a.Close()
+	defer a.close()
 	b, err := t.openContent(got.content)
 	if err != nil {
 		return nil, err
 	}
-	defer b.Close()
+	defer b.close()
 	next := table.Content{Source: b}
 	if got.content.Keys != 0 {
 		if next.Keys, err = t.keysOf(got.content); err != nil {

@@ -195,7 +195,7 @@ func (c *Cache) forgetPathLocked(p string) {
 	if unix.Lstat(p, &st) != nil || st.Mode&syscall.S_IFMT != syscall.S_IFREG {
 		return
 	}
-	id := diskID{dev: uint64(st.Dev), ino: st.Ino}
+	id := diskID{dev: st.Dev, ino: st.Ino}
 	f := c.scratch[id]
 	if f == nil {
 		return
@@ -387,7 +387,7 @@ func (c *Cache) scratchFromLocked(f *File, p string, from origin) error {
 	if err := unix.Lstat(p, &st); err != nil {
 		return wrapPath("rename", p, err)
 	}
-	id := diskID{dev: uint64(st.Dev), ino: st.Ino}
+	id := diskID{dev: st.Dev, ino: st.Ino}
 	f.mu.Lock()
 	f.table, f.tgen, f.path, f.disk, f.origin = nil, 0, p, id, from
 	f.mu.Unlock()

@@ -191,7 +191,7 @@ func (s *shot) sourceLocked(x content, keys bool) (table.Content, error) {
 // close lets go of everything.
 func (s *shot) close() {
 	for _, src := range s.sources {
-		_ = src.Close() // opened for reading
+		src.close()
 	}
 	for _, g := range s.temps {
 		g.drop()

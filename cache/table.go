@@ -34,6 +34,7 @@ type Table struct {
 	shots      map[*shot]struct{}        // verdicts and pushes under way
 	pins       map[*pin]struct{}         // contents that are worked with
 	unsaved    bool                      // rec is not on disk as it is here
+	marked     uint64                    // generation that is marked as L in the directory
 	ops        int                       // work under way that makes generations
 	collected  struct{ gen, seq uint64 } // last numbers when garbage was last collected
 	intent     *intent                   // the open intent, nil if none
@@ -106,6 +107,7 @@ func (t *Table) saveLocked(level state.Level) error { return t.saveWithLocked(le
 // saveWithLocked writes the record down, with something else in the same commit.
 func (t *Table) saveWithLocked(level state.Level, also func(*state.Tx) error) error {
 	t.protectLocked()
+	t.markLocked()
 	if gen := t.rec.S.Gen; gen != 0 && !slices.Contains(t.rec.Agreed, gen) {
 		t.rec.Agreed = append(t.rec.Agreed, gen)
 	}
