@@ -302,60 +302,97 @@ func (t *Table) refsLocked() []*content {
 	return refs
 }
 
-// protectedLocked is the number of bytes at the start of a generation that S, R,
-// J or a push still need as they are: only bytes behind may be written (K2). So
-// do those of a save that is complete: if the one that is written over it is cut
-// off, it is the last that was.
+// protectedLocked is the number of bytes at the start of a generation that may
+// not be written as things are (K2): those that S, R, J or a push still need, and
+// those of a save that is complete: before they are overwritten it must be noted
+// that they are.
 func (t *Table) protectedLocked(gen uint64) int64 {
+	n := t.neededLocked(gen)
+	if t.completeLocked(gen) {
+		n = max(n, t.rec.L.Len)
+	}
+	return n
+}
+
+// neededLocked is the number of bytes at the start of a generation that others
+// than L need as they are.
+func (t *Table) neededLocked(gen uint64) int64 {
 	var n int64
 	for _, x := range t.refsLocked() {
 		if x.Gen == gen {
 			n = max(n, x.Len)
 		}
 	}
-	if t.completeLocked() && t.rec.L.Gen == gen {
-		n = max(n, t.rec.L.Len)
-	}
 	return n
 }
 
-// completeLocked: L is a save that somebody has completed, or came from the
-// store.
-func (t *Table) completeLocked() bool {
-	return !t.rec.L.none() && t.rec.Kept.none() && !t.rec.Save.Open
+// completeLocked: gen is L, and holds what a program has saved, or what came
+// from the store, and nothing else below its length.
+func (t *Table) completeLocked(gen uint64) bool {
+	return t.rec.L.Gen == gen && !t.rec.L.none() && t.rec.Kept.none() && !t.rec.Save.Open
 }
 
 // unshareLocked copies the bytes of gen that others need to a generation of
-// their own, so that the file may be written anywhere (K3).
+// their own, so that the file may be written anywhere (K3). A save that is
+// complete is kept until the one that is written over it is, unless its own
+// writer goes on.
 func (t *Table) unshareLocked(gen uint64) error {
-	n := t.protectedLocked(gen)
-	if n == 0 {
+	n := t.neededLocked(gen)
+	old := t.rec
+	if t.completeLocked(gen) {
+		if t.writingLocked(gen, nil) {
+			t.rec.Save.Open = true
+		} else if t.rec.L.Len > 0 {
+			n = max(n, t.rec.L.Len)
+			t.rec.Kept, t.rec.KeptSave = t.rec.L, t.rec.Save
+		}
+	}
+	if n == 0 && t.rec.Save.Open == old.Save.Open {
 		return nil
+	}
+	back, err := t.copyAwayLocked(gen, n)
+	if err == nil {
+		err = t.saveLocked(state.Normal)
+	}
+	if err != nil {
+		// Nothing may be overwritten that the facts on disk still name.
+		back()
+		t.rec.Kept, t.rec.KeptSave, t.rec.Save = old.Kept, old.KeptSave, old.Save
+		t.protectLocked()
+	}
+	return err
+}
+
+// copyAwayLocked copies the first n bytes of gen to a new generation, for all
+// who refer to gen and who read it. back undoes it.
+func (t *Table) copyAwayLocked(gen uint64, n int64) (back func(), err error) {
+	if n == 0 {
+		return func() {}, nil
 	}
 	to := t.newGenLocked()
 	if _, err := t.c.disk.Copy("unshare:copy", t.genPath(to), t.genPath(gen), n); err != nil {
-		return fmt.Errorf("%s: keeping the last agreed content before it is overwritten: %w", t.path(), err)
+		return func() {}, fmt.Errorf("%s: keeping the last content before it is overwritten: %w", t.path(), err)
 	}
 	for src := range t.sources {
 		if src.gen == gen {
 			if err := src.moveLocked(to); err != nil {
-				return err
+				return func() {}, err
 			}
 		}
 	}
-	kept, keptSave := t.rec.Kept, t.rec.KeptSave
-	if t.completeLocked() && t.rec.L.Gen == gen {
-		t.rec.Kept, t.rec.KeptSave = t.rec.L, t.rec.Save
+	return t.moveRefsLocked(gen, to), nil
+}
+
+// writingLocked: somebody other than but has written to the generation through a
+// handle that is still open.
+func (t *Table) writingLocked(gen uint64, but *Handle) bool {
+	f := t.files[gen]
+	for h := range t.writers {
+		if h != but && h.wrote.Load() && f != nil && h.file == f {
+			return true
+		}
 	}
-	back := t.moveRefsLocked(gen, to)
-	if err := t.saveLocked(state.Normal); err != nil {
-		// Nothing may be overwritten that the facts on disk still name.
-		back()
-		t.rec.Kept, t.rec.KeptSave = kept, keptSave
-		t.protectLocked()
-		return err
-	}
-	return nil
+	return false
 }
 
 // moveRefsLocked makes all who refer to a generation refer to its copy. back

@@ -295,4 +295,3 @@ func TestKillAtEveryMoment(t *testing.T) {
 		}
 	})
 }
-

@@ -120,7 +120,7 @@ func (c *Cache) createTableLocked(at place, stem string, flags int, mode uint32,
 	h.opened.Store(true)
 	t.writers[h] = struct{}{}
 	known, doubt := t.knownByLocked(creator, ^uint64(0))
-	s := save{Seq: t.rec.Save.Seq + 1, How: inPlace, Time: time.Now(), Known: known, Doubt: doubt}
+	s := save{Seq: t.rec.Save.Seq + 1, How: inPlace, Time: time.Now(), Known: known, Doubt: doubt, Open: true}
 	var st unix.Stat_t
 	if err := unix.Fstat(int(fd.Fd()), &st); err == nil {
 		s.Len, s.Mtime, s.Ctime = st.Size, st.Mtim.Nano(), st.Ctim.Nano()

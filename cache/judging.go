@@ -50,7 +50,7 @@ func (t *Table) ensureKeys() error {
 // anything is sent (write_back=manual).
 func (t *Table) judgeAndPush(ctx context.Context, what sendable, judgeOnly bool) error {
 	t.mu.Lock()
-	look := t.rec.InStore && !judgeOnly && (!what.growth || t.rec.Version == "" && t.c.props.CompareAndSwap)
+	look := t.rec.InStore && !judgeOnly && (!what.growth || t.rec.Save.Torn || t.rec.Version == "" && t.c.props.CompareAndSwap)
 	t.mu.Unlock()
 	if look {
 		if err := t.bringUpToDate(ctx); err != nil {

@@ -89,15 +89,38 @@ func (t *Table) release(h *Handle) {
 	}
 	delete(t.writers, h)
 	// A mapping may have written after the last FLUSH (K5).
-	if _, err := t.noticeLocked(h.file, h); err != nil {
+	if _, err := t.savedLocked(h.file, h); err != nil {
 		t.c.log.Error("save not noted", "path", t.path(), "error", err)
 	}
 	t.quiet = time.Now()
 	t.wakeLocked(t.settleLocked())
 }
 
+// savedLocked is noticeLocked when what h has written is to be kept: at FLUSH,
+// FSYNC and RELEASE. The save is complete then, unless somebody else is at it.
+func (t *Table) savedLocked(f *File, h *Handle) (changed bool, err error) {
+	changed, err = t.noticeLocked(f, h)
+	if err != nil || !t.rec.Save.Open || t.rec.L.Gen != f.tgenNow() || t.busyLocked(h) {
+		return changed, err
+	}
+	t.rec.Save.Open = false
+	t.rec.Kept, t.rec.KeptSave = content{}, save{}
+	return changed, t.saveLocked(state.Normal)
+}
+
+// busyLocked: somebody other than h has written to L since the last FLUSH.
+func (t *Table) busyLocked(h *Handle) bool {
+	for o := range t.writers {
+		if o != h && o.unchecked.Load() && o.file == t.files[t.rec.L.Gen] {
+			return true
+		}
+	}
+	return false
+}
+
 // noticeLocked looks whether L has changed since it was last looked at, by size,
-// mtime and ctime, and if so notes a save. h is who wrote, nil if not known.
+// mtime and ctime, and if so notes a save, which is open until savedLocked says
+// otherwise. h is who wrote, nil if not known.
 func (t *Table) noticeLocked(f *File, h *Handle) (changed bool, err error) {
 	_, tgen, _ := f.place()
 	if t.rec.L.Gen != tgen || t.rec.Gone != nil {
@@ -111,7 +134,7 @@ func (t *Table) noticeLocked(f *File, h *Handle) (changed bool, err error) {
 	if st.Size == last.Len && st.Mtim.Nano() == last.Mtime && st.Ctim.Nano() == last.Ctime {
 		return false, nil
 	}
-	if t.rec.S.Gen == tgen && st.Size == t.rec.S.Len && t.rec.L.Len == st.Size {
+	if t.protectedLocked(tgen) == st.Size && t.rec.L.Len == st.Size {
 		// Only attributes: the bytes are protected.
 		last.Mtime, last.Ctime = st.Mtim.Nano(), st.Ctim.Nano()
 		return false, t.saveLocked(state.Normal)
@@ -119,7 +142,7 @@ func (t *Table) noticeLocked(f *File, h *Handle) (changed bool, err error) {
 	if h != nil && !h.unchecked.Load() {
 		f.c.invalidateAttr(f) // through a mapping: the kernel does not know the times
 	}
-	s := save{Seq: last.Seq + 1, Len: st.Size, Mtime: st.Mtim.Nano(), Ctime: st.Ctim.Nano(), Time: time.Now()}
+	s := save{Seq: last.Seq + 1, Len: st.Size, Mtime: st.Mtim.Nano(), Ctime: st.Ctim.Nano(), Time: time.Now(), Open: true}
 	t.describeLocked(&s, tgen, st.Size, h)
 	return true, t.newSaveLocked(s, content{Gen: tgen, Len: st.Size, Arrival: s.Known})
 }
@@ -172,14 +195,21 @@ func (t *Table) knownByLocked(proc process, before uint64) (known, doubt int64) 
 
 // newSaveLocked makes x the content under the name.
 func (t *Table) newSaveLocked(s save, x content) error {
+	old := t.rec
 	t.rec.Save = s
 	t.rec.L = x
 	t.rec.Error = ""
+	if !s.Open || x.Gen != old.L.Gen {
+		t.rec.Kept, t.rec.KeptSave = content{}, save{}
+	}
 	if t.firstDirty.IsZero() {
 		t.firstDirty = s.Time
 	}
 	t.quiet = s.Time
 	if err := t.saveLocked(state.Normal); err != nil {
+		t.rec.Save, t.rec.L = old.Save, old.L // noticed again by the next who looks
+		t.rec.Kept, t.rec.KeptSave = old.Kept, old.KeptSave
+		t.protectLocked()
 		return err
 	}
 	t.wakeLocked(t.settleLocked())
@@ -190,8 +220,9 @@ func (t *Table) newSaveLocked(s save, x content) error {
 func (t *Table) flushHandle(ctx context.Context, h *Handle, caller Caller) error {
 	killed := killedBySignal(caller.TID)
 	t.mu.Lock()
-	changed, err := t.noticeLocked(h.file, h)
-	wrote := h.unchecked.Swap(false)
+	wrote := h.unchecked.Load()
+	changed, err := t.savedLocked(h.file, h)
+	h.unchecked.Store(false)
 	if err == nil && killed && t.rec.L.Gen == h.file.tgenNow() && (wrote || changed) {
 		t.rec.Save.Killed = true
 		err = t.saveLocked(state.Normal)
@@ -229,7 +260,7 @@ func (t *Table) otherWriters(h *Handle) []*Handle {
 // syncHandle is fsync(2), after the bytes are on disk.
 func (t *Table) syncHandle(ctx context.Context, h *Handle) error {
 	t.mu.Lock()
-	_, err := t.noticeLocked(h.file, h)
+	_, err := t.savedLocked(h.file, h)
 	mine := t.rec.Gone == nil && t.rec.L.Gen == h.file.tgenNow()
 	if err == nil && mine {
 		t.rec.Save.Synced = true
@@ -258,7 +289,7 @@ func (t *Table) syncHandle(ctx context.Context, h *Handle) error {
 func (t *Table) noticeOutsideHandle(f *File) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if _, err := t.noticeLocked(f, nil); err != nil {
+	if _, err := t.savedLocked(f, nil); err != nil {
 		t.c.log.Error("save not noted", "path", t.path(), "error", err)
 	}
 }

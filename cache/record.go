@@ -67,8 +67,8 @@ type save struct {
 	// Open: it was noted while its writer was still at it.
 	Open bool `json:",omitempty"`
 	// Torn: found after an unclean end with a last record that is not complete.
-	Torn bool `json:",omitempty"`
-	Killed bool  `json:",omitempty"` // the writer died by a signal or saw a write fail
+	Torn   bool `json:",omitempty"`
+	Killed bool `json:",omitempty"` // the writer died by a signal or saw a write fail
 }
 
 // decision is what Judge said of a save that is not sent.

@@ -204,46 +204,58 @@ func (t *Table) takeIn(got fetched) error {
 	return t.saveLocked(state.Normal)
 }
 
-// adoptFirst is for a table that exists here and turns out to exist in the store.
+// adoptFirst is for a table that exists here and turns out to exist in the store,
+// or of whose content in the store nothing is known any more.
 func (t *Table) adoptFirst(got fetched) error {
-	t.mu.Lock()
-	t.rec.S, t.rec.R = got.content, got.content
-	t.tookLocked(got)
-	l, lost := t.rec.L, t.rec.StateLost
-	err := t.saveLocked(state.Normal)
-	t.mu.Unlock()
+	l := t.pin(func(r *record) content { return r.L })
+	defer l.release()
+	same, err := t.sameBytes(l, got.content)
 	if err != nil {
 		return err
 	}
-	if lost {
-		if err := t.clearLost(l, got.content); err != nil {
-			return err
-		}
+	if err := t.adopted(got, same); err != nil {
+		return err
 	}
 	return t.ensureKeys()
 }
 
-// clearLost ends the hold of a table whose facts were lost if its content turns
-// out to be the store's.
-func (t *Table) clearLost(l, s content) error {
-	a, err := t.openContent(l)
-	if err != nil {
-		return err
-	}
-	defer a.close()
-	b, err := t.openContent(s)
-	if err != nil {
-		return err
-	}
-	defer b.close()
-	if !equalSources(a, b) {
-		return nil
-	}
+func (t *Table) adopted(got fetched, same bool) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.rec.StateLost, t.rec.Decision = false, nil
-	t.rec.CleanSeq = t.rec.Save.Seq
+	r := &t.rec
+	r.S, r.R = got.content, got.content
+	t.tookLocked(got)
+	if !same && (r.L.none() || t.dirtyLocked() || t.busyLocked(nil)) {
+		return t.saveLocked(state.Normal)
+	}
+	if !same {
+		return t.showLocked(got.content, got.modTime)
+	}
+	r.S.Gen, r.R.Gen = r.L.Gen, r.L.Gen
+	r.L.Keys, r.L.Rows = r.S.Keys, r.S.Rows
+	if r.StateLost || !t.dirtyLocked() {
+		r.StateLost, r.Decision = false, nil
+		r.CleanSeq = r.Save.Seq
+	}
 	return t.saveLocked(state.Normal)
+}
+
+// sameBytes compares L with what the store holds.
+func (t *Table) sameBytes(l *pin, x content) (bool, error) {
+	if l.get().Len != x.Len {
+		return false, nil
+	}
+	a, _, err := l.openFirst(x.Len)
+	if err != nil {
+		return false, err
+	}
+	defer a.close()
+	b, err := t.openContent(x)
+	if err != nil {
+		return false, err
+	}
+	defer b.close()
+	return equalSources(a, b), nil
 }
 
 // compareWith is the difference between a content of ours and what was fetched.

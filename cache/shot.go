@@ -225,4 +225,3 @@ func (x *tempContent) Source() (table.Source, error) {
 	}
 	return io.NewSectionReader(x.f, 0, x.n), nil
 }
-

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ragasfs/ragasfs/backends"
+	"github.com/ragasfs/ragasfs/cache/state"
 )
 
 // worker runs the steps of one table, one at a time, when it is woken.
@@ -264,6 +265,13 @@ func (t *Table) stepSave(ctx context.Context) (next time.Duration, idle bool) {
 	switch {
 	case !t.dirtyLocked() || t.decidedLocked() || manual:
 		return 0, true
+	case t.rec.Save.Torn:
+		t.holdLocked(cutOffReason)
+		t.rec.StateLost = false
+		if err := t.saveLocked(state.Normal); err != nil {
+			t.c.log.Error("state not written", "path", t.path(), "error", err)
+		}
+		return 0, true
 	case what.growth:
 		// What is left is a record that is not complete yet.
 		return max(t.settleLocked(), t.c.settle()), false
@@ -312,7 +320,7 @@ func (t *Table) sendableLocked(forced bool) (sendable, bool) {
 		}
 	}
 	if !writing {
-		return sendable{}, true
+		return sendable{growth: t.rec.Save.Torn}, true
 	}
 	grows := t.rec.S.Gen == t.rec.L.Gen && t.rec.S.Len > 0
 	if grows {
@@ -326,6 +334,9 @@ func (t *Table) sendableLocked(forced bool) (sendable, bool) {
 
 // failed notes that a step failed, and returns when to try again.
 func (t *Table) failed(what string, err error) time.Duration {
+	if errors.Is(err, errLost) {
+		t.lose(err)
+	}
 	wait := t.c.health.failed(err)
 	t.mu.Lock()
 	defer t.mu.Unlock()
