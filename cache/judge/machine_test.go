@@ -325,6 +325,43 @@ func (r *remote) put(document []byte) {
 	r.version++
 }
 
+// insert, set and remove are a colleague's edits of row i.
+func (r *remote) insert(i int, id string, row []string) {
+	if r.form == backends.Rows {
+		r.version++
+		r.ids = slices.Insert(r.ids, i, id)
+		r.rows[id] = row
+		return
+	}
+	r.edit(func(records [][]string) [][]string { return slices.Insert(records, i+1, row) })
+}
+
+func (r *remote) set(i, column int, cell string) {
+	if r.form == backends.Rows {
+		r.version++
+		r.rows[r.ids[i]][column] = cell
+		return
+	}
+	r.edit(func(records [][]string) [][]string {
+		records[i+1][column] = cell
+		return records
+	})
+}
+
+func (r *remote) remove(i int) {
+	if r.form == backends.Rows {
+		r.version++
+		delete(r.rows, r.ids[i])
+		r.ids = slices.Delete(r.ids, i, i+1)
+		return
+	}
+	r.edit(func(records [][]string) [][]string { return slices.Delete(records, i+1, i+2) })
+}
+
+func (r *remote) edit(change func(records [][]string) [][]string) {
+	r.put(format(r.t, change(parse(r.t, r.document)), false))
+}
+
 // apply makes row changes as Ragas does: by id, and only the cells that differ.
 func (r *remote) apply(changes table.Changes) {
 	r.version++

@@ -2,6 +2,7 @@ package judge_test
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/csv"
 	"fmt"
 	"maps"
@@ -70,11 +71,14 @@ type world struct {
 	alone    bool
 	words    int
 
-	theirs  map[string]bool // written by the colleague
-	left    map[string]bool // left out by a program that had read it, or by a person's decision
-	mine    map[string]bool // saved here
-	dropped map[string]bool // left out by a later save here
-	reached map[string]bool // has been in the store
+	theirs  map[string]bool   // written by the colleague
+	gone    map[string]bool   // taken out of the store by the colleague
+	left    map[string]bool   // left out by a program that had read it, or by a person's decision
+	mine    map[string]bool   // saved here
+	dropped map[string]bool   // left out by a later save here
+	unsure  map[string]bool   // in a row that was both kept and taken for another: see check
+	rowOf   map[string]string // word -> name of its row
+	reached map[string]bool   // has been in the store
 }
 
 // program remembers what it read, when, and its earlier buffers.
@@ -88,15 +92,14 @@ type program struct {
 
 func newWorld(t *rapid.T, form backends.Form, hide bool) *world {
 	w := &world{
-		t: t, theirs: map[string]bool{}, left: map[string]bool{}, mine: map[string]bool{},
-		dropped: map[string]bool{}, reached: map[string]bool{},
+		t: t, theirs: map[string]bool{}, gone: map[string]bool{}, left: map[string]bool{}, mine: map[string]bool{},
+		dropped: map[string]bool{}, reached: map[string]bool{}, unsure: map[string]bool{}, rowOf: map[string]string{},
 	}
-	w.store = &remote{t: t, form: form, hide: hide, header: strings.Split(columns, ","), rows: map[string][]string{}, version: 1}
-	rows := [][]string{w.store.header}
-	for range rapid.IntRange(0, 6).Draw(t, "rows") {
-		rows = append(rows, w.row("theirs", w.theirs))
+	w.store = &remote{t: t, form: form, hide: hide, header: strings.Split(columns, ","), rows: map[string][]string{}}
+	w.store.put([]byte(columns + "\n"))
+	for i := range rapid.IntRange(0, 6).Draw(t, "rows") {
+		w.store.insert(i, fmt.Sprintf("theirs%d", i), w.row("theirs", w.theirs))
 	}
-	w.write(rows)
 	w.m = mount(t, w.store)
 	w.m.guard = judge.GuardOff
 	w.programs = [2]*program{{name: "p"}, {name: "q"}}
@@ -109,17 +112,18 @@ func newWorld(t *rapid.T, form backends.Form, hide bool) *world {
 const columns = "name,a,b,c"
 
 // word returns a new word, noted in a set.
-func (w *world) word(by string, set map[string]bool) string {
+func (w *world) word(by, row string, set map[string]bool) string {
 	w.words++
 	word := fmt.Sprintf("%s-%d", by, w.words)
 	set[word] = true
+	w.rowOf[word] = cmp.Or(row, word)
 	return word
 }
 
 func (w *world) row(by string, set map[string]bool) []string {
 	row := make([]string, len(w.store.header))
 	for i := range row {
-		row[i] = w.word(by, set)
+		row[i] = w.word(by, row[0], set)
 	}
 	return row
 }
@@ -175,7 +179,7 @@ func (w *world) editOnce(t *rapid.T, p *program, records [][]string, edited map[
 	case "cell":
 		if !edited[row[ids]] {
 			edited[row[ids]] = true
-			row[rapid.IntRange(ids+1, len(row)-1).Draw(t, "column")] = w.word(p.name, w.mine)
+			row[rapid.IntRange(ids+1, len(row)-1).Draw(t, "column")] = w.word(p.name, row[ids], w.mine)
 		}
 		records[i] = row
 	case "delete":
@@ -210,18 +214,25 @@ func (w *world) undo(t *rapid.T, p *program) {
 
 // colleague edits the store.
 func (w *world) colleague(t *rapid.T) {
-	records := w.stored()
-	i := rapid.IntRange(1, len(records)).Draw(t, "row")
+	before := wordsOf(w.stored())
+	rows := len(w.stored()) - 1
+	i := rapid.IntRange(0, rows).Draw(t, "row")
 	kind := rapid.SampledFrom([]string{"cell", "cell", "add", "delete"}).Draw(t, "kind")
+	column := rapid.IntRange(1, len(w.store.header)-1).Draw(t, "column")
 	switch {
-	case i == len(records) || kind == "add":
-		records = slices.Insert(records, i, w.row("theirs", w.theirs))
+	case i == rows || kind == "add":
+		w.store.insert(i, fmt.Sprintf("theirs%d", w.words), w.row("theirs", w.theirs))
 	case kind == "cell":
-		records[i][rapid.IntRange(1, len(records[i])-1).Draw(t, "column")] = w.word("theirs", w.theirs)
+		w.store.set(i, column, w.word("theirs", w.stored()[i+1][0], w.theirs))
 	case kind == "delete":
-		records = slices.Delete(records, i, i+1)
+		w.store.remove(i)
 	}
-	w.write(records)
+	after := wordsOf(w.stored())
+	for word := range before {
+		if !after[word] {
+			w.gone[word] = true
+		}
+	}
 }
 
 func (w *world) push(t *rapid.T) {
@@ -236,7 +247,7 @@ func (w *world) push(t *rapid.T) {
 			w.colleague(t)
 		}
 	}
-	w.watchStore(func() { w.m.push(cut) }, cut.whileAway == nil)
+	w.watchStore(func() { w.m.push(cut) }, cut.whileAway == nil && cut.after < 0)
 }
 
 // takeIn must not take a word away that is only here.
@@ -244,8 +255,8 @@ func (w *world) takeIn() {
 	before := wordsOf(parse(w.t, w.m.bytes()))
 	w.m.takeIn()
 	after := wordsOf(parse(w.t, w.m.bytes()))
-	for word := range before {
-		if w.mine[word] && !w.reached[word] && !after[word] {
+	for _, word := range slices.Sorted(maps.Keys(before)) {
+		if w.mine[word] && !w.reached[word] && !after[word] && !w.unsure[w.rowOf[word]] {
 			w.t.Fatalf("%s was only here, and vanished when R was taken in", word)
 		}
 	}
@@ -281,9 +292,9 @@ func (w *world) watchStore(push func(), strict bool) {
 	before := wordsOf(w.stored())
 	push()
 	after := wordsOf(w.stored())
-	for word := range before {
+	for _, word := range slices.Sorted(maps.Keys(before)) {
 		switch {
-		case after[word] || !strict:
+		case after[word] || !strict || w.unsure[w.rowOf[word]]:
 		case w.mine[word] && !w.dropped[word] && !w.left[word]:
 			w.t.Fatalf("%s was saved here, no later save lacks it, and a push took it out of the store", word)
 		case w.theirs[word] && !w.left[word]:
@@ -310,15 +321,28 @@ func (w *world) check() {
 	w.note()
 	w.t.Logf("arrivals: %d in S, %d in L, %d in R; the programs know %d and %d\nL\n%sS\n%sstore\n%s", w.m.inS, w.m.inL, w.m.inR,
 		w.programs[0].knows, w.programs[1].knows, w.m.bytes(), read(w.t, w.m.s), format(w.t, w.stored(), false))
-	if w.store.form == backends.Documents || w.store.hide {
-		return // who a row is that was moved and edited can only be guessed
-	}
-	seen := map[string]bool{}
-	for _, record := range w.stored()[1:] {
-		if seen[record[0]] {
-			w.t.Fatalf("the store has row %s twice", record[0])
+	w.findUnsure(w.stored())
+	w.findUnsure(withoutIDs(parse(w.t, w.m.bytes())))
+	for row, count := range counted(w.stored()) {
+		if count > 1 {
+			w.t.Fatalf("the store has this row %d times: %s", count, row)
 		}
-		seen[record[0]] = strings.HasPrefix(record[0], "theirs") // ours may be saved without an id, as another row
+	}
+}
+
+// findUnsure finds rows that are there twice, by their names. Who a row is that
+// shows no id and was moved and edited at once can only be guessed; if someone
+// else edits the row that it was, both are kept, and a word may be in either.
+// Rows that always show an id are never there twice.
+func (w *world) findUnsure(records [][]string) {
+	seen := map[string]bool{}
+	for _, record := range records[1:] {
+		name := record[0]
+		if seen[name] && w.store.form == backends.Rows && !w.store.hide && strings.HasPrefix(name, "theirs") {
+			w.t.Fatalf("row %s is there twice", name)
+		}
+		w.unsure[name] = w.unsure[name] || seen[name]
+		seen[name] = true
 	}
 }
 
@@ -330,11 +354,17 @@ func (w *world) finish(t *rapid.T) {
 		w.takeIn()
 	}
 	v := w.m.judge()
-	for word := range w.mine {
-		if !w.reached[word] && !w.dropped[word] && !slices.ContainsFunc(v.Merged.Conflicts, func(c table.Conflict) bool {
+	for _, word := range slices.Sorted(maps.Keys(w.mine)) {
+		if !w.reached[word] && !w.dropped[word] && !w.unsure[w.rowOf[word]] && !slices.ContainsFunc(v.Merged.Conflicts, func(c table.Conflict) bool {
 			return slices.Contains(parse(t, []byte(c.Ours))[0], word)
 		}) {
 			t.Fatalf("%s was saved, no later save lacks it, and it is nowhere", word)
+		}
+	}
+	store := wordsOf(w.stored())
+	for _, word := range slices.Sorted(maps.Keys(w.theirs)) {
+		if !store[word] && !w.left[word] && !w.gone[word] && !w.unsure[w.rowOf[word]] {
+			t.Fatalf("%s is the colleague's, nobody took it away, and it is not in the store", word)
 		}
 	}
 	if w.alone && !sameTable(parse(t, last), parse(t, w.m.bytes())) {
@@ -389,30 +419,6 @@ func (w *world) stored() [][]string {
 		out = append(out, slices.Clone(w.store.rows[id]))
 	}
 	return out
-}
-
-// write makes the store hold the records, as a colleague would: rows of a row
-// store are known by their name.
-func (w *world) write(records [][]string) {
-	if w.store.form == backends.Documents {
-		w.store.put(format(w.t, records, false))
-		return
-	}
-	w.store.version++
-	ids := map[string]string{}
-	for id, row := range w.store.rows {
-		ids[row[0]] = id
-	}
-	w.store.ids, w.store.rows = nil, map[string][]string{}
-	for _, row := range records[1:] {
-		id := ids[row[0]]
-		if id == "" {
-			w.words++
-			id = fmt.Sprintf("theirs%d", w.words)
-		}
-		w.store.ids = append(w.store.ids, id)
-		w.store.rows[id] = row
-	}
 }
 
 func parse(t rapid.TB, content []byte) [][]string {

@@ -12,6 +12,7 @@ import (
 func (j *judgment) reconsiderKeys() error {
 	better := map[table.Key]table.Key{} // of rows of L
 	j.addedAgain(better)
+	j.addedByBoth(better)
 	if known, err := j.showsIDs(); err != nil {
 		return err
 	} else if !known {
@@ -58,6 +59,27 @@ func (j *judgment) addedAgain(better map[table.Key]table.Key) {
 		key := j.ours.Keys.At(i)
 		if same := missing[putBack[key]]; len(same) > 0 && putBack[key] != "" {
 			better[key], missing[putBack[key]] = same[0], same[1:]
+		}
+	}
+}
+
+// addedByBoth finds rows that both sides added, equal in all cells, to a document.
+// They are one row: most likely it was sent from here, and the answer was lost.
+// (In a row store that is known by the id.)
+func (j *judgment) addedByBoth(better map[table.Key]table.Key) {
+	if j.rowStore() || !slices.Equal(j.ours.Changes.NewHeader, j.theirs.NewHeader) {
+		return
+	}
+	added := map[string][]table.Key{} // cells -> rows of R
+	for i := range j.theirs.Rows {
+		if row := &j.theirs.Rows[i]; row.Op == table.Append {
+			added[joined(row.After)] = append(added[joined(row.After)], row.Key)
+		}
+	}
+	for i := range j.ours.Changes.Rows {
+		row := &j.ours.Changes.Rows[i]
+		if same := added[joined(row.After)]; row.Op == table.Append && len(same) > 0 && same[0] != row.Key {
+			better[row.Key], added[joined(row.After)] = same[0], same[1:]
 		}
 	}
 }

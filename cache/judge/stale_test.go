@@ -201,6 +201,17 @@ func TestSameEditOnBothSidesIsNoConflict(t *testing.T) {
 	}
 }
 
+// TestRowAddedByBothIsOne: a push whose answer was lost, found by a reload.
+func TestRowAddedByBothIsOne(t *testing.T) {
+	f := documents(t, small)
+	f.stored(small + "new,0\nnew,0\n")
+	v := f.saved("q,a\nnew,0\n" + strings.TrimPrefix(small, "q,a\n"))
+	wantState(t, v, judge.Clean)
+	if a, u, d := v.Merged.Take.Count(); a != 1 || u != 0 || d != 0 {
+		t.Fatal(show(v))
+	}
+}
+
 // TestUndoOfADeleteKeepsTheRow: a row that was deleted here and comes back with
 // an undo before the delete was sent is the same row.
 func TestUndoOfADeleteKeepsTheRow(t *testing.T) {
