@@ -217,6 +217,7 @@ func (s *scenario) check() {
 	if err := w.tryFlush(); err != nil {
 		w.t.Errorf("flush after the crash: %v (at first: %v)", err, first)
 	}
+	w.refresh()
 	names := map[string]bool{}
 	for _, m := range []map[string][]string{s.model, s.next} {
 		for name := range m {

@@ -279,10 +279,15 @@ func (t *Table) stepRename(ctx context.Context) error {
 		return t.renameByCopy()
 	}
 	entry, err := renamer.Rename(ctx, ref, name)
-	if errors.Is(err, backends.ErrExists) {
+	switch {
+	case errors.Is(err, backends.ErrNotFound):
+		// Renamed already, and the answer was lost?
+		if entry, err = t.c.renamedAlready(ctx, t.id, ref, name); err != nil {
+			return fmt.Errorf("%s: renaming in the store: %w", t.path(), err)
+		}
+	case errors.Is(err, backends.ErrExists):
 		return fmt.Errorf("%s: a table of this name was made in the store meanwhile: rename it again: %w", t.path(), err)
-	}
-	if err != nil {
+	case err != nil:
 		return fmt.Errorf("%s: renaming in the store: %w", t.path(), err)
 	}
 	t.succeeded()
@@ -292,11 +297,26 @@ func (t *Table) stepRename(ctx context.Context) error {
 		t.rec.NewName = ""
 	}
 	t.rec.Ref = entry.Ref
+	t.madeAt = time.Now()
 	if entry.Version != version {
 		// A rename may touch the version; whether the content moved too, a look tells.
 		t.stale = true
 	}
 	return t.saveLocked(state.Normal)
+}
+
+// renamedAlready finds a table under the name that it was to get.
+func (c *Cache) renamedAlready(ctx context.Context, id string, ref backends.Ref, name string) (backends.Entry, error) {
+	entries, err := c.store.List(ctx, backends.Ref{Project: ref.Project, ProjectID: ref.ProjectID})
+	if err != nil {
+		return backends.Entry{}, err
+	}
+	for _, e := range entries {
+		if e.Ref.Kind == ref.Kind && e.Ref.Name == name && !c.boundElsewhere(id, e.Ref) {
+			return e, nil
+		}
+	}
+	return backends.Entry{}, fmt.Errorf("%s: %w", ref, backends.ErrNotFound)
 }
 
 // renameByCopy: a store that can't rename gets a new table, and the old one is

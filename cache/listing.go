@@ -195,11 +195,13 @@ func tableOfLocked(p *project, ref backends.Ref) *Table {
 // newFromStoreLocked makes a table for an entry of the store that has none here.
 func (c *Cache) newFromStoreLocked(p *project, e backends.Entry) (*Table, error) {
 	tables := p.tables[e.Ref.Kind]
+	for _, t := range tables {
+		if t.makes(e) {
+			return t, nil
+		}
+	}
 	taken := func(n string) bool { return tables[n] != nil }
 	name := c.freeNameLocked(e.Ref.Name, e.Ref.ID, taken)
-	if t := tables[name]; t != nil {
-		return t, nil // made here and not sent yet: its create will find the name taken
-	}
 	ino, err := c.nextIno()
 	if err != nil {
 		return nil, err
@@ -211,6 +213,20 @@ func (c *Cache) newFromStoreLocked(p *project, e backends.Entry) (*Table, error)
 	c.inoTaken[ino] = true
 	c.changedName(p.rec.Name+"/"+string(e.Ref.Kind), name+".csv")
 	return t, nil
+}
+
+// makes reports whether the entry may be what the table is being made as: it is
+// not known to be in the store yet, and its create finds out.
+func (t *Table) makes(e backends.Entry) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.rec.InStore {
+		return false
+	}
+	if in := t.intent; in != nil && in.Create && (in.Ref.Name == e.Ref.Name || e.Nonce != "" && in.Nonce == e.Nonce) {
+		return true
+	}
+	return t.rec.Name == encodeName(e.Ref.Name)
 }
 
 // takeEntry notes what a listing says of a table.

@@ -454,15 +454,13 @@ func (w *world) refresh() {
 // shown is the table as a program sees it, as lines, without ids.
 func (w *world) shown(name string) []string {
 	w.t.Helper()
+	content := w.read(name)
+	withIDs := strings.HasPrefix(content, table.RowIDColumn+",")
 	var lines []string
-	for line := range strings.Lines(w.read(name)) {
+	for line := range strings.Lines(content) {
 		line = strings.TrimRight(line, "\r\n")
-		if w.form == backends.Rows {
-			if rest, ok := strings.CutPrefix(line, "_row_id,"); ok {
-				line = rest
-			} else if strings.HasPrefix(w.read(name), "_row_id,") {
-				_, line, _ = strings.Cut(line, ",")
-			}
+		if withIDs {
+			_, line, _ = strings.Cut(line, ",")
 		}
 		lines = append(lines, line)
 	}
