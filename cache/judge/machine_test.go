@@ -28,6 +28,7 @@ type machine struct {
 	reference table.Content // the last save that was judged, with keys
 	saved     bool          // L is a save, not merged by the machine
 	version   int           // of R
+	unsure    table.Content // a document that was sent, and the answer lost
 
 	// Arrivals are numbered from 1. inS, inL, inR is the last one in S, L, R; for
 	// L that is the last one that its writer knew.
@@ -144,11 +145,26 @@ func (m *machine) refresh() {
 	if m.version == m.store.version {
 		return
 	}
+	m.reconcile()
 	old := m.r
 	m.r = m.load(old)
 	if changes := m.compare(old, m.r).Changes; !changes.Empty() {
 		m.arrivals = append(m.arrivals, judge.Arrival{Number: int64(len(m.arrivals)) + 1, Changes: changes})
 		m.inR = int64(len(m.arrivals))
+	}
+}
+
+// reconcile finds out whether a document whose answer was lost had arrived: what
+// the store holds now is nearer to it than to what the store held before.
+func (m *machine) reconcile() {
+	sent := m.unsure
+	m.unsure = table.Content{}
+	if sent.Source == nil {
+		return
+	}
+	now := m.store.content()
+	if len(m.compare(sent, now).Changes.Rows) < len(m.compare(m.r, now).Changes.Rows) {
+		m.r = sent
 	}
 }
 
@@ -200,7 +216,8 @@ func (m *machine) pushDocument(v *judge.Verdict, cut cut) {
 		cut.whileAway()
 	}
 	if cut.noAnswer && m.store.version != version {
-		return // not what was sent, nor what was before: a later version, found by refresh
+		m.unsure = sent // not what was sent, nor what was before, but a later version
+		return
 	}
 	// Acknowledged, or read back and found to be what was sent.
 	m.r, m.version = sent, version

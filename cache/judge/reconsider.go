@@ -21,15 +21,21 @@ func (j *judgment) reconsiderKeys() error {
 	if len(better) == 0 {
 		return nil
 	}
-	var keys table.Keys
-	for i := range j.ours.Keys.Len() {
-		key := j.ours.Keys.At(i)
+	keys := rekeyed(j.ours.Keys, better)
+	return j.compareWithBase(table.Content{Source: j.in.L.Source, Keys: keys}, j.options())
+}
+
+// rekeyed returns keys in which some are others.
+func rekeyed(keys table.Keys, better map[table.Key]table.Key) table.Keys {
+	var out table.Keys
+	for i := range keys.Len() {
+		key := keys.At(i)
 		if other, ok := better[key]; ok {
 			key = other
 		}
-		keys.Add(key)
+		out.Add(key)
 	}
-	return j.compareWithBase(table.Content{Source: j.in.L.Source, Keys: keys}, j.options())
+	return out
 }
 
 // addedAgain finds rows that an unknown arrival removed and that were added
