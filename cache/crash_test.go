@@ -2,6 +2,7 @@ package cache
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -9,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/ragasfs/ragasfs/backends"
@@ -24,28 +26,53 @@ type scenario struct {
 	moves moments
 }
 
-// moments are the calls to disk and store, counted; at one of them the process
-// is killed.
+// moments are the calls to disk and store, counted. At one of them the process
+// is killed, or the call fails.
 type moments struct {
 	mu    sync.Mutex
 	n     int
 	names []string
-	kill  int // at this moment; 0: never
+	at    int  // the moment; 0: never
+	fails bool // the call fails and life goes on
 	w     *world
 }
 
-// pass is called at every moment, and reports whether it is the last.
-func (m *moments) pass(name string) bool {
+var errFault = errors.New("made to fail")
+
+// pass is called at every moment; an error is the fate of that call.
+func (m *moments) pass(name string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.n++
 	m.names = append(m.names, name)
-	if m.n != m.kill {
-		return false
+	switch {
+	case m.n != m.at:
+		return nil
+	case m.fails:
+		return fmt.Errorf("%w: %w", errFault, syscall.EIO)
 	}
 	m.w.dead.Store(true)
 	m.w.stateDir = m.w.image()
-	return true
+	return errKilled
+}
+
+// before is pass of a call to the store that has not happened.
+func (m *moments) before(name string) error {
+	if err := m.pass("before " + name); err != nil {
+		return errors.Join(err, backends.ErrUnavailable)
+	}
+	return nil
+}
+
+// after is pass of a call to the store whose answer is lost.
+func (m *moments) after(name string, err error) error {
+	if err != nil {
+		return err
+	}
+	if err := m.pass("after " + name); err != nil {
+		return errors.Join(err, backends.ErrUnknown)
+	}
+	return nil
 }
 
 // watched is a backend whose calls are moments, before and after.
@@ -55,85 +82,83 @@ type watched struct {
 }
 
 func (b *watched) List(ctx context.Context, scope backends.Ref) ([]backends.Entry, error) {
-	if b.m.pass("list") {
-		return nil, unreachable()
+	if err := b.m.before("list"); err != nil {
+		return nil, err
 	}
 	return b.mortal.List(ctx, scope)
 }
 
 func (b *watched) Load(ctx context.Context, ref backends.Ref) (*backends.Loaded, error) {
-	if b.m.pass("load") {
-		return nil, unreachable()
+	if err := b.m.before("load"); err != nil {
+		return nil, err
 	}
 	return b.mortal.Load(ctx, ref)
 }
 
+func (b *watched) Probe(ctx context.Context, ref backends.Ref) (backends.Entry, error) {
+	if err := b.m.before("probe"); err != nil {
+		return backends.Entry{}, err
+	}
+	return b.mortal.Probe(ctx, ref)
+}
+
 func (b *watched) Create(ctx context.Context, request backends.Create) (backends.Entry, error) {
-	if b.m.pass("before create") {
-		return backends.Entry{}, unreachable()
+	if err := b.m.before("create"); err != nil {
+		return backends.Entry{}, err
 	}
 	entry, err := b.mortal.Create(ctx, request)
-	if b.m.pass("after create") {
-		return backends.Entry{}, unreachable()
-	}
-	return entry, err
+	return entry, b.m.after("create", err)
 }
 
 func (b *watched) Delete(ctx context.Context, ref backends.Ref, base backends.Version) error {
-	if b.m.pass("before delete") {
-		return unreachable()
+	if err := b.m.before("delete"); err != nil {
+		return err
 	}
-	err := b.mortal.Delete(ctx, ref, base)
-	if b.m.pass("after delete") {
-		return unreachable()
-	}
-	return err
+	return b.m.after("delete", b.mortal.Delete(ctx, ref, base))
 }
 
 func (b *watched) Apply(ctx context.Context, batch backends.Batch) (backends.Result, error) {
-	if b.m.pass("before apply") {
-		return backends.Result{}, unreachable()
+	if err := b.m.before("apply"); err != nil {
+		return backends.Result{}, err
 	}
 	result, err := b.mortal.Apply(ctx, batch)
-	if b.m.pass("after apply") {
-		return backends.Result{}, unreachable()
+	if err = b.m.after("apply", err); err != nil {
+		return backends.UnknownResult(batch, err), err
 	}
-	return result, err
+	return result, nil
 }
 
 func (b *watched) Rename(ctx context.Context, ref backends.Ref, name string) (backends.Entry, error) {
-	if b.m.pass("before rename") {
-		return backends.Entry{}, unreachable()
+	if err := b.m.before("rename"); err != nil {
+		return backends.Entry{}, err
 	}
 	entry, err := b.mortal.Rename(ctx, ref, name)
-	if b.m.pass("after rename") {
-		return backends.Entry{}, unreachable()
-	}
-	return entry, err
+	return entry, b.m.after("rename", err)
 }
 
-// newScenario is a world that is killed at the given moment.
-func newScenario(t *testing.T, form backends.Form, kill int) *scenario {
+// newScenario is a world that is killed at the given moment, or in which that
+// call fails.
+func newScenario(t *testing.T, form backends.Form, at int, fails bool) *scenario {
 	s := &scenario{w: newStore(t, form), model: map[string][]string{}}
-	s.moves.w, s.moves.kill = s.w, kill
+	s.moves.w, s.moves.at, s.moves.fails = s.w, at, fails
 	s.w.backend = func(b backends.Backend) backends.Backend {
 		return &watched{mortal: &mortal{Backend: b, dead: s.w.dead}, m: &s.moves}
 	}
-	s.w.config.Disk = &disk.FS{Fail: func(label, _ string) error {
-		if s.moves.pass(label) {
-			return errKilled
-		}
-		return nil
-	}}
-	if err := s.w.tryOpen(); err != nil && !s.w.dead.Load() {
+	s.w.config.Disk = &disk.FS{Fail: func(label, _ string) error { return s.moves.pass(label) }}
+	err := s.w.tryOpen()
+	if errors.Is(err, errFault) {
+		err = s.w.tryOpen()
+	}
+	if err != nil && !s.w.dead.Load() {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.w.close() })
 	return s
 }
 
-// step does one thing, unless the process is dead already. do gets a copy of
-// the model to change.
+// step does one thing, unless the process is dead already. change does it to the
+// model. If it fails it is done again, as a person would, unless it turns out to
+// be done.
 func (s *scenario) step(change func(model map[string][]string), do func() error) {
 	s.w.t.Helper()
 	if s.w.dead.Load() {
@@ -141,12 +166,43 @@ func (s *scenario) step(change func(model map[string][]string), do func() error)
 	}
 	s.next = maps.Clone(s.model)
 	change(s.next)
-	err := do()
+	var err error
+	for range 4 {
+		if err = do(); err == nil || s.w.dead.Load() || s.done() {
+			break
+		}
+		s.w.t.Logf("to be done again: %v", err)
+	}
 	if s.w.dead.Load() {
 		return // not acknowledged
 	}
-	must(s.w.t, err)
+	if !s.done() {
+		must(s.w.t, err)
+	}
 	s.model = s.next
+}
+
+// done reports whether the mount shows what the step was to bring about.
+func (s *scenario) done() bool {
+	if maps.EqualFunc(s.next, s.model, slices.Equal) {
+		return false // a flush
+	}
+	for name, lines := range s.next {
+		if slices.Equal(lines, s.model[name]) {
+			continue
+		}
+		content, err := s.w.tryRead(name)
+		if err != nil || !slices.Equal(sorted(linesOf(content)), sorted(lines)) {
+			return false
+		}
+	}
+	for name := range s.model {
+		_, err := s.w.c.Lookup(s.w.t.Context(), datasets, name)
+		if _, stays := s.next[name]; !stays && err == nil {
+			return false
+		}
+	}
+	return true
 }
 
 func (s *scenario) put(name string, lines []string, how func(name, content string) error) {
@@ -268,31 +324,42 @@ func (s *scenario) compare(name string) {
 }
 
 // TestKillAtEveryMoment kills the process at every call to disk or store that a
-// day's work makes. Without RAGASFS_KILLS=all it is a part of them.
+// day's work makes. Without RAGASFS_MOMENTS=all it is a part of them.
 func TestKillAtEveryMoment(t *testing.T) {
 	bothForms(t, func(t *testing.T, form backends.Form) {
-		whole := newScenario(t, form, 0)
+		whole := newScenario(t, form, 0, false)
 		whole.run()
 		names := whole.moves.names
 		whole.check()
 		if t.Failed() {
 			return
 		}
-		every, first := max(len(names)/25, 1), 1
-		switch env := os.Getenv("RAGASFS_KILLS"); {
-		case env == "all":
-			every = 1
-		case env != "":
-			n, err := strconv.Atoi(env)
-			must(t, err)
-			every, first = len(names), n
-		}
-		for kill := first; kill <= len(names); kill += every {
-			t.Run(fmt.Sprintf("%d %s", kill, strings.ReplaceAll(names[kill-1], "/", ".")), func(t *testing.T) {
-				s := newScenario(t, form, kill)
+		for _, at := range some(t, len(names), 25) {
+			t.Run(fmt.Sprintf("%d %s", at, strings.ReplaceAll(names[at-1], "/", ".")), func(t *testing.T) {
+				s := newScenario(t, form, at, false)
 				s.run()
 				s.check()
 			})
 		}
 	})
+}
+
+// some are about n of the numbers from 1 to most: all if RAGASFS_MOMENTS is
+// "all", one if that is a number.
+func some(t *testing.T, most, n int) []int {
+	every, first := max(most/n, 1), 1
+	switch env := os.Getenv("RAGASFS_MOMENTS"); {
+	case env == "all":
+		every = 1
+	case env != "":
+		var err error
+		first, err = strconv.Atoi(env)
+		must(t, err)
+		every = most
+	}
+	var list []int
+	for i := first; i <= most; i += every {
+		list = append(list, i)
+	}
+	return list
 }

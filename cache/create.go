@@ -91,10 +91,20 @@ func (c *Cache) ensureBackingLocked(at place) error {
 // createTableLocked makes a table, or gives a table whose name had gone a new
 // content: then it is an edit of the same table.
 func (c *Cache) createTableLocked(at place, stem string, flags int, mode uint32, caller Caller, creator process) (Node, *Handle, error) {
+	known := at.project.tables[at.kind][stem] != nil
 	t, err := c.tableForLocked(at, stem)
 	if err != nil {
 		return Node{}, nil, err
 	}
+	node, h, err := c.newContentLocked(t, flags, mode, caller, creator)
+	if err != nil && !known {
+		c.dropTableLocked(t)
+	}
+	return node, h, err
+}
+
+// newContentLocked gives a table whose name is free an empty content.
+func (c *Cache) newContentLocked(t *Table, flags int, mode uint32, caller Caller, creator process) (Node, *Handle, error) {
 	if err := t.makeDir(); err != nil {
 		return Node{}, nil, err
 	}

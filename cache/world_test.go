@@ -314,12 +314,19 @@ func (w *world) tryReplace(name, content string) error {
 // read returns what a program reads.
 func (w *world) read(name string) string {
 	w.t.Helper()
-	h, err := w.openFile(name, syscall.O_RDONLY, me())
+	content, err := w.tryRead(name)
 	must(w.t, err)
+	return content
+}
+
+func (w *world) tryRead(name string) (string, error) {
+	h, err := w.openFile(name, syscall.O_RDONLY, me())
+	if err != nil {
+		return "", err
+	}
 	defer h.Release()
 	data, err := io.ReadAll(io.NewSectionReader(h, 0, 1<<30))
-	must(w.t, err)
-	return string(data)
+	return string(data), err
 }
 
 // flush sends everything; nothing may stay.
@@ -454,7 +461,10 @@ func (w *world) refresh() {
 // shown is the table as a program sees it, as lines, without ids.
 func (w *world) shown(name string) []string {
 	w.t.Helper()
-	content := w.read(name)
+	return linesOf(w.read(name))
+}
+
+func linesOf(content string) []string {
 	withIDs := strings.HasPrefix(content, table.RowIDColumn+",")
 	var lines []string
 	for line := range strings.Lines(content) {
