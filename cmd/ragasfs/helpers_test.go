@@ -22,12 +22,13 @@ func TestQuote(t *testing.T) {
 }
 
 func TestResumeCommand(t *testing.T) {
+	a := &app{environment: environment{getenv: func(string) string { return "/xdg" }}}
 	store := cache.StoreInfo{Source: "local/csv", Mountpoint: "/mnt/a b", Options: map[string]string{"root_dir": "/x,y", "project": ".", "ro": ""}}
-	if got, want := resumeCommand(store), `ragasfs mount local/csv '/mnt/a b' -o 'project=.,ro,root_dir=/x\,y'`; got != want {
+	if got, want := a.resumeCommand("/xdg/ragasfs", store), `ragasfs mount local/csv '/mnt/a b' -o 'project=.,ro,root_dir=/x\,y'`; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 	store = cache.StoreInfo{Source: "memory", Mountpoint: "/m"}
-	if got, want := resumeCommand(store), "ragasfs mount memory /m"; got != want {
+	if got, want := a.resumeCommand("/own", store), "ragasfs mount memory /m --state-dir /own"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }

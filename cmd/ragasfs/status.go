@@ -97,7 +97,7 @@ func (a *app) statusOfAll(ctx context.Context, asJSON bool, onlyState string) er
 			continue // it is being unmounted
 		}
 		shown++
-		failed = append(failed, a.showStore(store, asJSON))
+		failed = append(failed, a.showStore(stateDir, store, asJSON))
 	}
 	if shown == 0 && !asJSON && errors.Join(failed...) == nil {
 		fmt.Fprintln(a.out, "nothing is mounted, nothing waits to be sent")
@@ -160,8 +160,11 @@ func (a *app) showStatus(status cache.Status, asJSON bool) error {
 }
 
 func pendingTotal(rows, tables int) string {
-	if rows == 0 && tables == 0 {
+	switch {
+	case rows == 0 && tables == 0:
 		return "nothing is pending"
+	case rows == 0: // a save that nobody has looked at yet, a new table, a deleted one
+		return count(tables, "table") + " not sent"
 	}
 	return fmt.Sprintf("%s in %s not sent", count(rows, "row"), count(tables, "table"))
 }
@@ -174,8 +177,8 @@ func count(n int, what string) string {
 }
 
 // showStore shows a store that is not mounted, in the form of a mount.
-func (a *app) showStore(store cache.StoreInfo, asJSON bool) error {
-	resume := "not mounted; to send what is left: " + resumeCommand(store)
+func (a *app) showStore(stateDir string, store cache.StoreInfo, asJSON bool) error {
+	resume := "not mounted; to send what is left: " + a.resumeCommand(stateDir, store)
 	if asJSON {
 		return a.showStatus(cache.Status{
 			Mountpoint: store.Mountpoint, Source: store.Source, Backend: store.Source, State: "offline",
@@ -184,12 +187,12 @@ func (a *app) showStore(store cache.StoreInfo, asJSON bool) error {
 	}
 	fmt.Fprintf(a.out, "%s: %s, not mounted\n", store.Mountpoint, store.Source)
 	fmt.Fprintf(a.out, "  %s\n", pendingTotal(store.Rows, store.Tables))
-	fmt.Fprintf(a.out, "  to send what is left: %s\n", resumeCommand(store))
+	fmt.Fprintf(a.out, "  to send what is left: %s\n", a.resumeCommand(stateDir, store))
 	return nil
 }
 
 // resumeCommand is how the store was mounted last.
-func resumeCommand(store cache.StoreInfo) string {
+func (a *app) resumeCommand(stateDir string, store cache.StoreInfo) string {
 	var options []string
 	for key, value := range store.Options {
 		if value != "" {
@@ -201,6 +204,9 @@ func resumeCommand(store cache.StoreInfo) string {
 	command := "ragasfs mount " + quote(store.Source) + " " + quote(store.Mountpoint)
 	if len(options) > 0 {
 		command += " -o " + quote(strings.Join(options, ","))
+	}
+	if usual, err := a.stateDir(""); err != nil || !samePath(usual, stateDir) {
+		command += " --state-dir " + quote(stateDir)
 	}
 	return command
 }

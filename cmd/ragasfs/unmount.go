@@ -61,7 +61,7 @@ func (a *app) unmountPath(ctx context.Context, path string, opts unmountOptions)
 	}
 	record, err := a.records(owner(mount)).Of(mount)
 	if errors.Is(err, mounts.ErrNotMounted) {
-		return a.cleanUp(mount.Mountpoint)
+		return a.cleanUp(ctx, mount.Mountpoint, record)
 	}
 	if err != nil {
 		return err
@@ -72,8 +72,8 @@ func (a *app) unmountPath(ctx context.Context, path string, opts unmountOptions)
 // drainAndUnmount is the ordinary way.
 func (a *app) drainAndUnmount(ctx context.Context, t target, opts unmountOptions) error {
 	left, opts, err := a.send(ctx, t, opts)
-	if errors.Is(err, control.ErrNoDaemon) && died(ctx, t.record.PID) {
-		return a.cleanUp(t.Mountpoint)
+	if errors.Is(err, control.ErrNoDaemon) && died(ctx, t.record) {
+		return a.cleanUp(ctx, t.Mountpoint, t.record)
 	}
 	if err != nil {
 		return fmt.Errorf("%s is still mounted: %w", t.Mountpoint, err)
@@ -156,7 +156,7 @@ func (a *app) behind(record mounts.Record, left []cache.TableStatus) error {
 	resume := ""
 	for _, store := range stores {
 		if samePath(store.Dir, record.StoreDir) {
-			resume = fmt.Sprintf("%s, kept on disk; the next mount sends it: %s", pendingTotal(store.Rows, store.Tables), resumeCommand(store))
+			resume = fmt.Sprintf("%s, kept on disk; the next mount sends it: %s", pendingTotal(store.Rows, store.Tables), a.resumeCommand(record.StateDir, store))
 		}
 	}
 	if resume == "" && len(left) == 0 {
@@ -186,19 +186,30 @@ func (a *app) draining(path string) (mounts.Record, bool) {
 }
 
 // cleanUp takes a mount away whose daemon was killed.
-func (a *app) cleanUp(mountpoint string) error {
+func (a *app) cleanUp(ctx context.Context, mountpoint string, record mounts.Record) error {
 	if err := a.unmount(mountpoint, true); err != nil {
 		return err
 	}
 	fmt.Fprintf(a.err, "ragasfs: %s: its process was gone; nothing that was saved is lost, the next mount goes on with it\n", mountpoint)
-	return nil
+	if record.StateDir == "" {
+		return nil
+	}
+	// It may take a moment until the kernel has closed its files: it holds the
+	// lock of the store until then.
+	if !died(ctx, record) {
+		return fmt.Errorf("%s is unmounted, but its process (pid %d) does not end", mountpoint, record.PID)
+	}
+	return a.behind(record, nil)
 }
 
 // died reports whether the process ends at once: it was killed a moment ago.
-func died(ctx context.Context, pid int) bool {
-	ctx, cancel := context.WithTimeout(ctx, time.Second)
+func died(ctx context.Context, r mounts.Record) bool {
+	if started, err := mounts.StartTime(r.PID); err == nil && started != r.Started {
+		return true // its pid is another's already
+	}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	ended, err := waitProcess(ctx, pid)
+	ended, err := waitProcess(ctx, r.PID)
 	return err == nil && ended
 }
 

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"syscall"
+	"time"
 
 	"github.com/ragasfs/ragasfs/fs"
 )
@@ -52,6 +54,7 @@ func (d Directory) Write(r Record) (remove func() error, err error) {
 			failed = append(failed, err)
 			continue
 		}
+		tidy(dir)
 		path := filepath.Join(dir, strconv.Itoa(r.PID)+".json")
 		if err := writeWhole(path, data); err != nil {
 			failed = append(failed, err)
@@ -60,6 +63,29 @@ func (d Directory) Write(r Record) (remove func() error, err error) {
 		return func() error { return os.Remove(path) }, nil
 	}
 	return nil, fmt.Errorf("can't leave a record of this mount for other commands: %w", errors.Join(failed...))
+}
+
+// tidyAfter is how long the record of a process that was killed is of use: it says
+// where the state of the mount that it left is.
+const tidyAfter = 30 * 24 * time.Hour
+
+// tidy removes old records of processes that are gone.
+func tidy(dir string) {
+	paths, err := filepath.Glob(filepath.Join(dir, "*.json"))
+	if err != nil {
+		return // the pattern is right
+	}
+	for _, path := range paths {
+		info, err := os.Stat(path)
+		if err != nil || time.Since(info.ModTime()) < tidyAfter {
+			continue
+		}
+		var r Record
+		data, err := os.ReadFile(path)
+		if err == nil && (json.Unmarshal(data, &r) != nil || !r.alive()) {
+			_ = os.Remove(path) // tidying only: the next start tries again
+		}
+	}
 }
 
 // writeWhole never lets a reader see a part of the record. It need not survive a
@@ -85,9 +111,35 @@ func (d Directory) check(dir string) error {
 	return nil
 }
 
-// Read returns the records of all processes that live. Records of others are
-// removed where that is allowed.
+// Read returns the records of all processes that live.
 func (d Directory) Read() ([]Record, error) {
+	records, err := d.all()
+	return slices.DeleteFunc(records, func(r Record) bool { return !r.alive() }), err
+}
+
+// Of returns the record of the daemon behind a mount. ErrNotMounted: there is
+// none that lives. The record is then that of the one that died, if it left one.
+func (d Directory) Of(m fs.MountEntry) (Record, error) {
+	records, err := d.all()
+	if err != nil {
+		return Record{}, err
+	}
+	var dead Record
+	for _, r := range records {
+		switch {
+		case r.Device != m.Device || r.Mountpoint != m.Mountpoint:
+		case r.alive():
+			return r, nil
+		default:
+			dead = r
+		}
+	}
+	return dead, fmt.Errorf("%s: its ragasfs process is gone: %w", m.Mountpoint, ErrNotMounted)
+}
+
+// all returns all records, also of processes that are gone. What can't be read is
+// as good as gone.
+func (d Directory) all() ([]Record, error) {
 	var records []Record
 	for _, dir := range d.Candidates {
 		if err := d.check(dir); err != nil {
@@ -98,45 +150,15 @@ func (d Directory) Read() ([]Record, error) {
 			return nil, err
 		}
 		for _, path := range paths {
-			record, err := readRecord(path)
-			switch {
-			case err == nil:
-				records = append(records, record)
-			case errors.Is(err, errDead):
-				_ = os.Remove(path) // tidying only; others may not be allowed to
-			case !errors.Is(err, os.ErrNotExist):
+			data, err := os.ReadFile(path)
+			if err != nil && !errors.Is(err, os.ErrNotExist) {
 				return nil, err
+			}
+			var r Record
+			if json.Unmarshal(data, &r) == nil {
+				records = append(records, r)
 			}
 		}
 	}
 	return records, nil
-}
-
-var errDead = errors.New("the process of this record is gone")
-
-func readRecord(path string) (Record, error) {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return Record{}, err
-	}
-	var r Record
-	if err := json.Unmarshal(data, &r); err != nil || !r.alive() {
-		return Record{}, errDead
-	}
-	return r, nil
-}
-
-// Of returns the record of the daemon behind a mount. ErrNotMounted: there is
-// none, the daemon was killed or belongs to another user.
-func (d Directory) Of(m fs.MountEntry) (Record, error) {
-	records, err := d.Read()
-	if err != nil {
-		return Record{}, err
-	}
-	for _, r := range records {
-		if r.Device == m.Device && r.Mountpoint == m.Mountpoint {
-			return r, nil
-		}
-	}
-	return Record{}, fmt.Errorf("%s: its ragasfs process is gone: %w", m.Mountpoint, ErrNotMounted)
 }

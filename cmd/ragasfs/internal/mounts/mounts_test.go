@@ -3,12 +3,14 @@ package mounts
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -103,7 +105,7 @@ func TestRecord(t *testing.T) {
 	}
 }
 
-// TestDeadRecords: those of processes that were killed are not believed and go,
+// TestDeadRecords: those of processes that were killed are not believed,
 // also when their pid was given to another process.
 func TestDeadRecords(t *testing.T) {
 	d := directory(t)
@@ -135,9 +137,22 @@ func TestDeadRecords(t *testing.T) {
 	if err != nil || len(records) != 1 || records[0].Mountpoint != "/mnt" {
 		t.Errorf("Read = %+v, %v; want only the living one", records, err)
 	}
+	// Of one that was killed it is still known where its state is.
+	record, err := d.Of(fs.MountEntry{Mountpoint: "/dead"})
+	if !errors.Is(err, ErrNotMounted) || record.Mountpoint != "/dead" {
+		t.Errorf("Of a dead one = %+v, %v; want ErrNotMounted and the record", record, err)
+	}
+
+	old := time.Now().Add(-2 * tidyAfter)
+	for _, name := range []string{"2.json", "3.json", fmt.Sprint(os.Getpid()) + ".json"} {
+		if err := os.Chtimes(filepath.Join(dir, name), old, old); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tidy(dir)
 	left, err := os.ReadDir(dir)
-	if err != nil || len(left) != 1 {
-		t.Errorf("files left: %v, %v; want one", left, err)
+	if err != nil || len(left) != 3 {
+		t.Errorf("after tidying there are %v, %v; want the recent ones and that of the living", left, err)
 	}
 }
 
