@@ -62,6 +62,7 @@ func sentinels() []sentinel {
 		{"canceled", context.Canceled},
 		{"deadline", context.DeadlineExceeded},
 		{"protocol", ErrProtocol},
+		{"no-daemon", ErrNoDaemon},
 	}
 }
 

@@ -158,6 +158,9 @@ func (s *Server) read(conn net.Conn, reader *bufio.Reader) (Request, error) {
 		return Request{}, err
 	}
 	line, err := reader.ReadBytes('\n')
+	if s.ctx.Err() != nil { // Close wakes whoever reads
+		return Request{}, fmt.Errorf("%w: it is ending", ErrNoDaemon)
+	}
 	if err != nil {
 		return Request{}, fmt.Errorf("%w: no whole request: %w", ErrProtocol, err)
 	}
@@ -165,7 +168,7 @@ func (s *Server) read(conn net.Conn, reader *bufio.Reader) (Request, error) {
 		return Request{}, err
 	}
 	if s.ctx.Err() != nil { // Close came between the two deadlines
-		return Request{}, fmt.Errorf("the mount ends: %w", s.ctx.Err())
+		return Request{}, fmt.Errorf("%w: it is ending", ErrNoDaemon)
 	}
 	var request Request
 	if err := json.Unmarshal(line, &request); err != nil {
