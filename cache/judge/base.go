@@ -84,38 +84,36 @@ func sameHeader(a, b table.Changes) bool {
 	return len(a.Columns) == 0 && len(b.Columns) == 0 && slices.Equal(a.NewHeader, b.NewHeader)
 }
 
-// stillThere leaves out the updates of rows that have been replaced since: a key
-// may be carried over to another row that was put in the place of the old one,
-// and cells of the old one do not belong there. A row is another one if more
-// than half of its cells are.
+// stillThere leaves out what would be done to rows of which the arrival has no
+// cell any more. They were written here since: perhaps as other rows, to which
+// the key was carried over because they stand in the place of the old ones.
 func stillThere(content table.Content, changes table.Changes) ([]table.Change, error) {
-	updates := map[table.Key]*table.Change{}
+	inverse := map[table.Key]*table.Change{}
 	for i := range changes.Rows {
-		if row := &changes.Rows[i]; row.Op == table.Update {
-			updates[row.Key] = row
+		if row := &changes.Rows[i]; row.Op != table.Append {
+			inverse[row.Key] = row
 		}
 	}
-	if len(updates) == 0 {
+	if len(inverse) == 0 {
 		return changes.Rows, nil
 	}
 	replaced := map[table.Key]bool{}
 	err := eachRecord(content, func(header []string, key table.Key, cells [][]byte) {
-		row := updates[key]
+		row := inverse[key]
 		if row == nil {
 			return
 		}
-		other := 0
 		for i, name := range changes.OldHeader {
 			place := indexOf(header, name)
-			if place >= len(cells) || place < 0 || string(cells[place]) != at(row.Before, i) {
-				other++
+			if place >= 0 && place < len(cells) && string(cells[place]) == at(row.Before, i) {
+				return
 			}
 		}
-		replaced[key] = 2*other > len(changes.OldHeader)
+		replaced[key] = len(changes.OldHeader) > 1
 	})
 	var rows []table.Change
 	for _, row := range changes.Rows {
-		if row.Op != table.Update || !replaced[row.Key] {
+		if !replaced[row.Key] {
 			rows = append(rows, row)
 		}
 	}
