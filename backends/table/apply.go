@@ -15,7 +15,7 @@ type ApplyOptions struct {
 
 // Apply writes content with changes applied to w, and returns the keys of what
 // it wrote. Untouched records are copied byte for byte; others are written in
-// opt.Dialect. A content without Source has no rows and Changes.NewHeader.
+// opt.Dialect (all of them, if only one of the two dialects ends records with CR). A content without Source has no rows and Changes.NewHeader.
 //
 // Applying changes that are already there changes nothing: an Append whose key
 // the content has is done already, an Update sets the cells in which Before and
@@ -45,6 +45,9 @@ type applier struct {
 	out     *Writer
 
 	content side
+	// foreign: a lone CR ends a record in the content, but not in what is written,
+	// or the other way round. Then no record can be copied as it is.
+	foreign bool
 	plan    columnPlan
 	// By the number of the record; -1 is the start of the table.
 	touched map[int]*Change   // updates and deletes
@@ -58,10 +61,13 @@ type applier struct {
 // prepare finds the records that the changes speak of.
 func (a *applier) prepare(content Content) error {
 	var err error
-	if a.content, _, err = openSide(content, &CompareOptions{RowStore: a.opt.RowStore}); err != nil {
+	var header *Record
+	if a.content, header, err = openSide(content, &CompareOptions{RowStore: a.opt.RowStore}); err != nil {
 		return err
 	}
 	a.plan = planColumns(a.content.layout.header, a.changes, a.opt.RowStore)
+	a.foreign = header != nil && header.Ended && a.content.d.bareCR() != a.opt.Dialect.bareCR()
+	a.plan.rewrites = a.plan.rewrites || a.foreign
 
 	wanted := make(map[Key]int, len(a.changes.Rows))
 	for i := range a.changes.Rows {
@@ -284,7 +290,7 @@ func (a *applier) writeNew(rows []*Change) error {
 // writeHeader writes the header, as it is if no name in it changes.
 func (a *applier) writeHeader() error {
 	switch {
-	case slices.Equal(a.plan.header, a.content.layout.header):
+	case !a.foreign && slices.Equal(a.plan.header, a.content.layout.header):
 		start := int64(0)
 		if a.content.d.BOM {
 			start = int64(len(byteOrderMark))

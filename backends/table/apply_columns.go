@@ -55,16 +55,24 @@ func planColumns(header []string, changes *Changes, rowStore bool) columnPlan {
 
 // changeColumns drops, renames and adds columns.
 func (p *columnPlan) changeColumns(changes *Changes) {
+	renaming := make(map[string]string) // new name -> old name, as far as it is still to be done
 	for _, change := range changes.Columns {
-		at := slices.Index(p.header, change.Old)
-		switch {
-		case change.Op == DropColumn && at >= 0:
-			p.header, p.from = slices.Delete(p.header, at, at+1), slices.Delete(p.from, at, at+1)
-			p.rewrites = true
-		case change.Op == RenameColumn && at >= 0 && !slices.Contains(p.header, change.New):
-			p.header[at] = change.New
+		if change.Op == RenameColumn && slices.Contains(p.header, change.Old) {
+			renaming[change.New] = change.Old
 		}
 	}
+	for _, change := range changes.Columns {
+		if change.Op != DropColumn {
+			continue
+		}
+		// A column that has got this name by a rename is another one.
+		_, pending := renaming[change.Old]
+		if at := slices.Index(p.header, change.Old); at >= 0 && (pending || !slices.Contains(changes.NewHeader, change.Old)) {
+			p.header, p.from = slices.Delete(p.header, at, at+1), slices.Delete(p.from, at, at+1)
+			p.rewrites = true
+		}
+	}
+	p.renameColumns(changes.Columns)
 	for _, change := range changes.Columns {
 		if change.Op != AddColumn || slices.Contains(p.header, change.New) {
 			continue
@@ -72,6 +80,21 @@ func (p *columnPlan) changeColumns(changes *Changes) {
 		at := p.placeFor(changes.NewHeader, change)
 		p.header, p.from = slices.Insert(p.header, at, change.New), slices.Insert(p.from, at, -1)
 		p.rewrites = true
+	}
+}
+
+// renameColumns renames columns; of a chain the one whose new name is free first.
+func (p *columnPlan) renameColumns(changes []ColumnChange) {
+	done := make([]bool, len(changes))
+	for again := true; again; {
+		again = false
+		for i, change := range changes {
+			at := slices.Index(p.header, change.Old)
+			if change.Op == RenameColumn && !done[i] && at >= 0 && !slices.Contains(p.header, change.New) {
+				p.header[at] = change.New
+				done[i], again = true, true
+			}
+		}
 	}
 }
 

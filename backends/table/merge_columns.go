@@ -5,6 +5,7 @@ import "strings"
 // mergedColumn is one column of base, ours or theirs.
 type mergedColumn struct {
 	base, ours, theirs int // places in the headers, -1: not there
+	baseName           string
 	ourName, theirName string
 	typ                Type // as a change of a column has it
 
@@ -59,8 +60,9 @@ func (m *merger) setColumns(ours, theirs Changes) {
 	}
 	m.pairColumns(base, ourHeader, theirHeader, ours, theirs)
 	for i := range m.columns {
-		m.decideColumn(&m.columns[i], base, ours, theirs)
+		m.decideColumn(&m.columns[i], ours, theirs)
 	}
+	m.keepOneColumn()
 	m.separateNames()
 	m.setHeaders(len(ourHeader), len(theirHeader))
 }
@@ -71,7 +73,7 @@ func (m *merger) pairColumns(base, ourHeader, theirHeader []string, ours, theirs
 	toTheirs := pairColumns(base, theirHeader, theirs.Columns)
 	ourAdded, theirAdded := unpaired(toOurs, len(ourHeader)), unpaired(toTheirs, len(theirHeader))
 	for i, name := range base {
-		c := mergedColumn{base: i, ours: toOurs[i], theirs: toTheirs[i], ourName: name, theirName: name}
+		c := mergedColumn{base: i, ours: toOurs[i], theirs: toTheirs[i], baseName: name, ourName: name, theirName: name}
 		if c.ours >= 0 {
 			c.ourName = ourHeader[c.ours]
 		}
@@ -145,7 +147,7 @@ func columnType(name string, lists ...[]ColumnChange) Type {
 }
 
 // decideColumn decides whether a column stays, and under which name.
-func (m *merger) decideColumn(c *mergedColumn, base []string, ours, theirs Changes) {
+func (m *merger) decideColumn(c *mergedColumn, ours, theirs Changes) {
 	stays := true
 	if c.base >= 0 {
 		switch {
@@ -162,7 +164,7 @@ func (m *merger) decideColumn(c *mergedColumn, base []string, ours, theirs Chang
 		c.takenName, c.sentName = c.ourName, c.theirName
 		return
 	}
-	name := base[c.base]
+	name := c.baseName
 	switch {
 	case c.ours < 0 || c.ourName == name:
 		c.takenName, c.sentName = c.theirName, c.theirName
@@ -181,6 +183,20 @@ func (m *merger) decideColumn(c *mergedColumn, base []string, ours, theirs Chang
 	}
 }
 
+// keepOneColumn keeps what only one side dropped if no column would be left.
+func (m *merger) keepOneColumn() {
+	for i := range m.columns {
+		if m.columns[i].taken && !m.columns[i].unnamed {
+			return
+		}
+	}
+	for i := range m.columns {
+		c := &m.columns[i]
+		stays := c.ours >= 0 || c.theirs >= 0
+		c.taken, c.sent = stays, stays
+	}
+}
+
 // columnEdited reports whether changes put something into a column that the
 // other side dropped.
 func columnEdited(c Changes, before, after int) bool {
@@ -193,38 +209,56 @@ func columnEdited(c Changes, before, after int) bool {
 	return false
 }
 
-// separateNames holds apart two columns to which the sides gave one name (one
-// renamed to it, the other added it): neither is sent nor taken.
+// separateNames holds apart columns that would get one name (one side renamed a
+// column to it, the other added it): each side keeps what it has, nothing of
+// them is sent or taken.
 func (m *merger) separateNames() {
-	byName := make(map[string]int, len(m.columns))
-	for i := range m.columns {
-		c := &m.columns[i]
-		if !c.taken || c.unnamed || c.ours < 0 {
-			continue
-		}
-		byName[c.takenName] = i
-	}
-	for i := range m.columns {
-		c := &m.columns[i]
-		if !c.taken || c.unnamed || c.ours >= 0 {
-			continue
-		}
-		// A column of theirs alone.
-		other, clash := byName[c.takenName]
-		if !clash {
-			continue
-		}
-		o := &m.columns[other]
-		m.conflicts = append(m.conflicts, Conflict{
-			Column: c.sentName, Base: o.theirName, Ours: o.takenName, Theirs: c.sentName,
-		})
-		c.taken = false
-		if o.theirs >= 0 {
-			o.sentName = o.theirName
-		} else {
-			o.sent = false
+	apart := make([]bool, len(m.columns))
+	for again := true; again; {
+		again = false
+		inTaken, inSent := make(map[string]int), make(map[string]int)
+		for i := range m.columns {
+			c := &m.columns[i]
+			if c.unnamed {
+				continue
+			}
+			for _, at := range [2]struct {
+				there bool
+				name  string
+				names map[string]int
+			}{{c.taken, c.takenName, inTaken}, {c.sent, c.sentName, inSent}} {
+				if !at.there {
+					continue
+				}
+				other, clash := at.names[at.name]
+				if clash && !(apart[i] && apart[other]) {
+					m.holdApart(i, apart)
+					m.holdApart(other, apart)
+					again = true
+				}
+				at.names[at.name] = i
+			}
 		}
 	}
+}
+
+// holdApart leaves a column on each side as it is there.
+func (m *merger) holdApart(i int, apart []bool) {
+	c := &m.columns[i]
+	if apart[i] {
+		return
+	}
+	apart[i] = true
+	conflict := Conflict{Column: c.takenName, Base: c.baseName}
+	if c.ours >= 0 {
+		conflict.Ours = c.ourName
+	}
+	if c.theirs >= 0 {
+		conflict.Theirs = c.theirName
+	}
+	m.conflicts = append(m.conflicts, conflict)
+	c.taken, c.takenName = c.ours >= 0, c.ourName
+	c.sent, c.sentName = c.theirs >= 0, c.theirName
 }
 
 // setHeaders orders the columns: each side keeps its own order, and what comes

@@ -1,5 +1,7 @@
 package table
 
+import "slices"
+
 // result turns the merged rows into the three change sets.
 func (m *merger) result() Merged {
 	all := make([]int, len(m.rows))
@@ -96,5 +98,18 @@ func (m *merger) columnChanges(from, to mergedHeader) []ColumnChange {
 			changes = append(changes, ColumnChange{Op: DropColumn, Old: from.names[at], Position: at, Type: m.columns[i].typ})
 		}
 	}
-	return changes
+	return withoutReplaced(changes)
+}
+
+// withoutReplaced leaves out columns that are dropped and added again under the
+// same name: for whoever applies the changes that is one column with other cells.
+func withoutReplaced(changes []ColumnChange) []ColumnChange {
+	added, dropped := make(map[string]bool), make(map[string]bool)
+	for _, change := range changes {
+		added[change.New] = added[change.New] || change.Op == AddColumn
+		dropped[change.Old] = dropped[change.Old] || change.Op == DropColumn
+	}
+	return slices.DeleteFunc(changes, func(c ColumnChange) bool {
+		return c.Op == AddColumn && dropped[c.New] || c.Op == DropColumn && added[c.Old]
+	})
 }
