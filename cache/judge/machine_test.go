@@ -34,6 +34,7 @@ type machine struct {
 	// L that is the last one that its writer knew.
 	arrivals      []judge.Arrival
 	inS, inL, inR int64
+	conflicts     int // that were open when R was taken in last
 
 	guard     judge.Guard
 	writer    judge.Writer
@@ -148,7 +149,12 @@ func (m *machine) refresh() {
 	m.reconcile()
 	old := m.r
 	m.r = m.load(old)
-	if changes := m.compare(old, m.r).Changes; !changes.Empty() {
+	m.arrived(m.compare(old, m.r).Changes)
+}
+
+// arrived numbers what has come in.
+func (m *machine) arrived(changes table.Changes) {
+	if !changes.Empty() {
 		m.arrivals = append(m.arrivals, judge.Arrival{Number: int64(len(m.arrivals)) + 1, Changes: changes})
 		m.inR = int64(len(m.arrivals))
 	}
@@ -180,6 +186,12 @@ func (m *machine) takeIn() {
 		m.l = m.apply(m.l, v.Merged.Take)
 	}
 	m.s = m.apply(m.r, v.Agreed)
+	if m.conflicts > 0 {
+		// What was in conflict may come in only now, long after its arrival: who has
+		// read the file since has not seen it.
+		m.arrived(v.Merged.Take)
+	}
+	m.conflicts = len(v.Merged.Conflicts)
 	m.inS, m.inL = m.inR, m.inR
 	m.saved = false
 }

@@ -302,12 +302,29 @@ func (w *world) watchStore(push func(), strict bool) {
 		}
 	}
 	for word := range after {
-		if w.theirs[word] && !before[word] { // put back here, by a program that knew: now it is ours
-			delete(w.theirs, word)
-			w.mine[word], w.dropped[word] = true, false
+		if w.gone[word] && !before[word] {
+			w.putBackHere(word)
 		}
 	}
 	w.note()
+}
+
+// putBackHere notes that what the colleague had removed was put back by a program
+// that knew. It is ours now. Without ids it is another row than before; which of
+// the two a third program means that knows nothing of all this is a guess.
+func (w *world) putBackHere(word string) {
+	if !w.idsShown(w.rowOf[word]) {
+		w.unsure[w.rowOf[word]] = true
+	}
+	delete(w.gone, word)
+	delete(w.theirs, word)
+	w.mine[word], w.dropped[word] = true, false
+}
+
+// idsShown reports whether a row always shows its id: those that a program added
+// have none as long as it saves them without.
+func (w *world) idsShown(row string) bool {
+	return w.store.form == backends.Rows && !w.store.hide && strings.HasPrefix(row, "theirs")
 }
 
 func (w *world) note() {
@@ -338,7 +355,7 @@ func (w *world) findUnsure(records [][]string) {
 	seen := map[string]bool{}
 	for _, record := range records[1:] {
 		name := record[0]
-		if seen[name] && w.store.form == backends.Rows && !w.store.hide && strings.HasPrefix(name, "theirs") {
+		if seen[name] && w.idsShown(name) {
 			w.t.Fatalf("row %s is there twice", name)
 		}
 		w.unsure[name] = w.unsure[name] || seen[name]
