@@ -76,7 +76,7 @@ func coarse(t Type, cell string) string {
 			return ""
 		}
 		if d, ok := parseDecimal(cell); ok {
-			if d.fraction {
+			if d.fraction && d.exponent < 0 {
 				d = d.rounded(coarseDigits)
 			}
 			return d.String()
