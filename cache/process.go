@@ -6,6 +6,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // process is a program that is running: thread group and start time, in a form
@@ -20,8 +21,8 @@ func processOf(tid uint32) process {
 	if tid == 0 {
 		return ""
 	}
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", tid))
-	if err != nil {
+	status, ok := readProc(fmt.Sprintf("/proc/%d/status", tid))
+	if !ok {
 		return "" // it has ended meanwhile: it is not known, which is an answer
 	}
 	_, rest, ok := bytes.Cut(status, []byte("\nTgid:\t"))
@@ -60,10 +61,38 @@ func killedBySignal(tid uint32) bool {
 	return err == nil && flags&pfSignaled != 0
 }
 
+// procPatience is how long a look at /proc may take. A process that closes our
+// file while it executes another program holds a lock that /proc/PID/stat needs,
+// and it waits for our answer to that very close: without a bound both would
+// wait for ever. What is not known in time counts as not known.
+const procPatience = 20 * time.Millisecond
+
+// readProc reads a file of /proc, with patience. A read that hangs ends by
+// itself once the process goes on.
+func readProc(path string) ([]byte, bool) {
+	type answer struct {
+		data []byte
+		err  error
+	}
+	done := make(chan answer, 1)
+	go func() {
+		data, err := os.ReadFile(path)
+		done <- answer{data, err}
+	}()
+	patience := time.NewTimer(procPatience)
+	defer patience.Stop()
+	select {
+	case a := <-done:
+		return a.data, a.err == nil
+	case <-patience.C:
+		return nil, false
+	}
+}
+
 // statField returns field n (from 1) of /proc/ID/stat.
 func statField(id string, n int) (string, bool) {
-	stat, err := os.ReadFile("/proc/" + id + "/stat")
-	if err != nil {
+	stat, ok := readProc("/proc/" + id + "/stat")
+	if !ok {
 		return "", false
 	}
 	// The second field is a name in parentheses that may hold anything.
