@@ -68,6 +68,8 @@ func (c *Cache) flushTables(ctx context.Context, tables []*Table, opt flushOptio
 			t.mu.Unlock()
 		}
 	}()
+	// Deletes, and what replaced another table, wait for all the others.
+	slices.SortStableFunc(tables, func(a, b *Table) int { return a.waitsForOthers() - b.waitsForOthers() })
 	for _, t := range tables {
 		if err := t.waitSettled(ctx, opt.patient); err != nil {
 			return err
@@ -77,6 +79,16 @@ func (c *Cache) flushTables(ctx context.Context, tables []*Table, opt flushOptio
 		c.flushProjects(ctx)
 	}
 	return c.left(tables)
+}
+
+// waitsForOthers is 1 if the table goes to the store after the others, else 0.
+func (t *Table) waitsForOthers() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.rec.Gone != nil || t.rec.Replaces {
+		return 1
+	}
+	return 0
 }
 
 // flushProjects makes and deletes projects now.
@@ -97,6 +109,13 @@ func (c *Cache) flushProjects(ctx context.Context) {
 	}
 }
 
+// A table that makes no step forward is asked so often, at such intervals, before
+// a flush goes on without it.
+const (
+	stuckMost  = 50
+	stuckPause = 20 * time.Millisecond
+)
+
 // waitSettled waits until the table has nothing unsent, or what it has can't be
 // sent by waiting: it is held, invalid, or a program is writing. A failed try
 // ends the wait too, unless patient.
@@ -109,16 +128,19 @@ func (t *Table) waitSettled(ctx context.Context, patient bool) error {
 		quiet := !t.pendingLocked() && !running
 		failed := t.backoff > 0 && !running
 		if !quiet && !running && (!failed || patient && time.Now().After(t.notBefore)) {
+			// At once, then a little later: it waits for something, perhaps another table.
+			pause := time.Duration(0)
 			if t.backoff == 0 {
+				pause = time.Duration(min(stuck, 1)) * stuckPause
 				stuck++
 			}
-			t.wakeLocked(0)
+			t.wakeLocked(pause)
 			if t.worker.timer != nil {
-				t.worker.timer.Reset(0)
+				t.worker.timer.Reset(pause)
 			}
 		}
 		t.mu.Unlock()
-		if quiet || failed && !patient || stuck > 50 {
+		if quiet || failed && !patient || stuck > stuckMost {
 			return nil
 		}
 		wait := time.NewTimer(200 * time.Millisecond)
