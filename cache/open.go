@@ -223,7 +223,8 @@ func (t *Table) flushHandle(ctx context.Context, h *Handle, caller Caller) error
 	wrote := h.unchecked.Load()
 	changed, err := t.savedLocked(h.file, h)
 	h.unchecked.Store(false)
-	if err == nil && killed && t.rec.L.Gen == h.file.tgenNow() && (wrote || changed) {
+	if err == nil && killed && t.rec.L.Gen == h.file.tgenNow() && (h.wrote.Load() || changed) {
+		// Also where a child of it has closed the same file before.
 		t.rec.Save.Killed = true
 		err = t.saveLocked(state.Normal)
 	}
