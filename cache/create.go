@@ -340,7 +340,7 @@ func (c *Cache) freshDirLocked(inside string, mode uint32, caller Caller) (Node,
 func (c *Cache) ownDirLocked(inside string, mode uint32, caller Caller) (Node, error) {
 	p := c.scratchPath(inside)
 	m := mode & 0o7777
-	if err := setDiskAttr(p, SetAttr{Mode: &m}); err != nil {
+	if err := setDiskAttr(p, unix.AT_SYMLINK_NOFOLLOW, SetAttr{Mode: &m}); err != nil {
 		return Node{}, err
 	}
 	if os.Geteuid() == 0 && (caller.UID != 0 || caller.GID != 0) {

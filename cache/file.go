@@ -184,7 +184,7 @@ func (f *File) SetAttr(ctx context.Context, set SetAttr, h *Handle) (Attr, error
 	if path == "" {
 		return f.setByHandle(set)
 	}
-	if err := setDiskAttr(path, set); err != nil {
+	if err := setDiskAttr(path, unix.AT_SYMLINK_NOFOLLOW, set); err != nil {
 		return Attr{}, err
 	}
 	return f.diskAttr()
@@ -199,15 +199,16 @@ func (f *File) setByHandle(set SetAttr) (Attr, error) {
 	}
 	f.mu.Unlock()
 	if fd != nil {
-		if err := setDiskAttr(fmt.Sprintf("/proc/self/fd/%d", fd.Fd()), set); err != nil {
+		if err := setDiskAttr(fmt.Sprintf("/proc/self/fd/%d", fd.Fd()), 0, set); err != nil {
 			return Attr{}, err
 		}
 	}
 	return f.diskAttr()
 }
 
-// setDiskAttr changes mode, owner and times of a file on the local disk.
-func setDiskAttr(path string, set SetAttr) error {
+// setDiskAttr changes mode, owner and times of what is at a path of the local
+// disk. flags are those of fchownat(2): whether a link is followed.
+func setDiskAttr(path string, flags int, set SetAttr) error {
 	if set.UID != nil || set.GID != nil {
 		uid, gid := -1, -1
 		if set.UID != nil {
@@ -216,12 +217,12 @@ func setDiskAttr(path string, set SetAttr) error {
 		if set.GID != nil {
 			gid = int(*set.GID)
 		}
-		if err := os.Lchown(path, uid, gid); err != nil {
-			return err
+		if err := unix.Fchownat(unix.AT_FDCWD, path, uid, gid, flags); err != nil {
+			return &fs.PathError{Op: "chown", Path: path, Err: err}
 		}
 	}
 	if set.Mode != nil {
-		if err := unix.Chmod(path, *set.Mode&0o7777); err != nil {
+		if err := unix.Fchmodat(unix.AT_FDCWD, path, *set.Mode&0o7777, flags); err != nil {
 			return &fs.PathError{Op: "chmod", Path: path, Err: err}
 		}
 	}
@@ -230,11 +231,15 @@ func setDiskAttr(path string, set SetAttr) error {
 	}
 	times := [2]unix.Timespec{{Nsec: unix.UTIME_OMIT}, {Nsec: unix.UTIME_OMIT}}
 	for i, when := range []*time.Time{set.Atime, set.Mtime} {
-		if when != nil {
-			times[i] = unix.NsecToTimespec(when.UnixNano())
+		if when == nil {
+			continue
+		}
+		var err error
+		if times[i], err = unix.TimeToTimespec(*when); err != nil {
+			return &fs.PathError{Op: "utimes", Path: path, Err: err}
 		}
 	}
-	if err := unix.UtimesNanoAt(unix.AT_FDCWD, path, times[:], 0); err != nil {
+	if err := unix.UtimesNanoAt(unix.AT_FDCWD, path, times[:], flags); err != nil {
 		return &fs.PathError{Op: "utimes", Path: path, Err: err}
 	}
 	return nil

@@ -122,13 +122,13 @@ func (t *Table) showLocked(x content, when time.Time) error {
 			if now := time.Now(); when.Before(last) {
 				when = now
 			}
-			if err := setDiskAttr(path, SetAttr{Mode: &mode}); err != nil {
+			if err := setDiskAttr(path, unix.AT_SYMLINK_NOFOLLOW, SetAttr{Mode: &mode}); err != nil {
 				t.c.log.Warn("mode not kept", "path", t.path(), "error", err)
 			}
 		}
 	}
 	if !when.IsZero() {
-		if err := setDiskAttr(path, SetAttr{Mtime: &when}); err != nil {
+		if err := setDiskAttr(path, unix.AT_SYMLINK_NOFOLLOW, SetAttr{Mtime: &when}); err != nil {
 			t.c.log.Warn("time not kept", "path", t.path(), "error", err)
 		}
 	}

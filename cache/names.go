@@ -266,7 +266,7 @@ func (c *Cache) SetAttr(ctx context.Context, p string, set SetAttr) (Attr, error
 	if c.cfg.ReadOnly {
 		return Attr{}, ErrReadOnly
 	}
-	if err := setDiskAttr(c.scratchPath(c.full(p)), set); err != nil {
+	if err := setDiskAttr(c.scratchPath(c.full(p)), unix.AT_SYMLINK_NOFOLLOW, set); err != nil {
 		return Attr{}, err
 	}
 	return c.Attr(ctx, p)

@@ -187,7 +187,7 @@ func (c *Cache) touchDir(at place) {
 		return
 	}
 	now := time.Now()
-	if err := setDiskAttr(c.scratchPath(at.path), SetAttr{Mtime: &now}); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := setDiskAttr(c.scratchPath(at.path), unix.AT_SYMLINK_NOFOLLOW, SetAttr{Mtime: &now}); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		c.log.Warn("directory time not set", "path", at.path, "error", err)
 	}
 }
