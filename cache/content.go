@@ -340,7 +340,7 @@ func (t *Table) unshareLocked(gen uint64) error {
 	n := t.neededLocked(gen)
 	old := t.rec
 	if t.completeLocked(gen) {
-		if t.writingLocked(gen, nil) {
+		if t.writingLocked(gen) {
 			t.rec.Save.Open = true
 		} else if t.rec.L.Len > 0 {
 			n = max(n, t.rec.L.Len)
@@ -383,12 +383,11 @@ func (t *Table) copyAwayLocked(gen uint64, n int64) (back func(), err error) {
 	return t.moveRefsLocked(gen, to), nil
 }
 
-// writingLocked: somebody other than but has written to the generation through a
-// handle that is still open.
-func (t *Table) writingLocked(gen uint64, but *Handle) bool {
+// writingLocked: somebody has written to the generation and not closed since.
+func (t *Table) writingLocked(gen uint64) bool {
 	f := t.files[gen]
 	for h := range t.writers {
-		if h != but && h.wrote.Load() && f != nil && h.file == f {
+		if h.unchecked.Load() && f != nil && h.file == f {
 			return true
 		}
 	}
