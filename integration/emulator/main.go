@@ -3,6 +3,7 @@
 // package faults.
 //
 //	go run ./integration/emulator memory --listen unix:PATH
+//	go run ./integration/emulator ragas/app --listen 127.0.0.1:8087 --token test-token
 package main
 
 import (
@@ -31,7 +32,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(memoryCommand())
+	root.AddCommand(memoryCommand(), ragasAppCommand())
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
