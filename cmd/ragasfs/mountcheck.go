@@ -7,6 +7,8 @@ import (
 	"slices"
 	"syscall"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/ragasfs/ragasfs/backends"
 	"github.com/ragasfs/ragasfs/fs"
 )
@@ -28,6 +30,9 @@ func (a *app) checkMountpoint(p mountPlan) error {
 	case !info.IsDir():
 		return fmt.Errorf("the mount point %s is not a directory; choose an empty one: %w", p.mountpoint, syscall.ENOTDIR)
 	}
+	if err := unix.Access(p.mountpoint, unix.W_OK); os.Geteuid() != 0 && errors.Is(err, unix.EACCES) {
+		return fmt.Errorf("no permission to mount on %s, which you can't write to; choose a directory of your own: %w", p.mountpoint, err)
+	}
 	if err := p.checkEmpty(); err != nil {
 		return err
 	}
@@ -46,7 +51,7 @@ func (a *app) checkMounted(mountpoint string) error {
 	if i < 0 {
 		return nil
 	}
-	if record, err := a.records(owner(table[i])).Of(table[i]); err == nil {
+	if record, err := a.recordOf(table[i]); err == nil {
 		return fmt.Errorf("%s is already mounted: pid %d serves %s there; unmount it first: ragasfs unmount %s",
 			path, record.PID, record.Source, quote(path))
 	}

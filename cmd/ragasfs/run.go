@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -78,8 +79,10 @@ func run(ctx context.Context, args []string, streams stdio, env environment) int
 	if code == exitUsage && text != "" && !a.began {
 		text += "; usage: " + cmd.UseLine()
 	}
-	if text != "" {
-		fmt.Fprintln(a.err, "ragasfs: "+text)
+	for line := range strings.Lines(text) { // several errors are several lines
+		if line = strings.TrimSpace(line); line != "" {
+			fmt.Fprintln(a.err, "ragasfs: "+line)
+		}
 	}
 	return code
 }

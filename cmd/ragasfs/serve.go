@@ -87,6 +87,9 @@ func openCache(ctx context.Context, plan mountPlan, opened backends.Opened, dir 
 	config.Options = plan.given
 	config.Log = log
 	c, err := cache.Open(ctx, config)
+	if errors.Is(err, os.ErrPermission) {
+		err = fmt.Errorf("%w; choose another state directory with --state-dir", err)
+	}
 	if err != nil {
 		return nil, errors.Join(err, opened.Close())
 	}

@@ -8,10 +8,12 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/ragasfs/ragasfs/cache"
+	"github.com/ragasfs/ragasfs/cache/control"
 	"github.com/ragasfs/ragasfs/cmd/ragasfs/internal/mounts"
 )
 
@@ -63,26 +65,26 @@ func (a *app) statusOf(ctx context.Context, path string, asJSON bool) error {
 
 // statusOfAll shows all mounts, then the stores that wait for one.
 func (a *app) statusOfAll(ctx context.Context, asJSON bool, onlyState string) error {
-	records, dead, err := a.running()
+	found, err := a.running(onlyState)
 	if err != nil {
 		return err
 	}
 	var failed []error
 	shown := 0
-	for _, r := range records {
-		if onlyState != "" && !samePath(r.StateDir, onlyState) {
-			continue
+	for _, r := range found.records {
+		status, err := a.askQuickly(ctx, r)
+		if errors.Is(err, control.ErrNoDaemon) && died(ctx, r) {
+			continue // it has just ended
 		}
-		status, err := r.Client().Status(ctx, "")
-		if err != nil {
-			failed = append(failed, fmt.Errorf("%s (pid %d): %w", r.Mountpoint, r.PID, err))
-			continue
+		if err == nil {
+			shown++
+			err = a.showStatus(status, asJSON)
 		}
-		shown++
-		failed = append(failed, a.showStatus(status, asJSON))
+		failed = append(failed, err)
 	}
-	for _, mountpoint := range dead {
-		fmt.Fprintf(a.err, "ragasfs: %s: its process is gone or belongs to another user; clean up with `ragasfs unmount %s`\n", mountpoint, quote(mountpoint))
+	for _, mountpoint := range found.dead {
+		shown++
+		fmt.Fprintf(a.err, "ragasfs: %s: its process is gone; clean up with `ragasfs unmount %s`\n", mountpoint, quote(mountpoint))
 	}
 	stateDir, err := a.stateDir(onlyState)
 	if err != nil {
@@ -93,7 +95,7 @@ func (a *app) statusOfAll(ctx context.Context, asJSON bool, onlyState string) er
 		return errors.Join(append(failed, err)...)
 	}
 	for _, store := range stores {
-		if slices.ContainsFunc(records, func(r mounts.Record) bool { return samePath(r.StoreDir, store.Dir) }) {
+		if slices.ContainsFunc(found.records, func(r mounts.Record) bool { return samePath(r.StoreDir, store.Dir) }) {
 			continue // it is being unmounted
 		}
 		shown++
@@ -105,12 +107,43 @@ func (a *app) statusOfAll(ctx context.Context, asJSON bool, onlyState string) er
 	return errors.Join(failed...)
 }
 
-// running returns the daemons of this user and of all mounts that can be seen,
-// and the mount points without one.
-func (a *app) running() (records []mounts.Record, dead []string, err error) {
+// askQuickly asks one of several daemons; one that does not answer holds up the
+// others for a moment only.
+func (a *app) askQuickly(ctx context.Context, r mounts.Record) (cache.Status, error) {
+	const moment = 5 * time.Second
+	ctx, cancel := context.WithTimeout(ctx, moment)
+	defer cancel()
+	status, err := r.Client().Status(ctx, "")
+	if err != nil && ctx.Err() != nil {
+		return status, fmt.Errorf("%s: pid %d does not answer within %s; its log says more: %s", r.Mountpoint, r.PID, moment, r.StoreDir)
+	}
+	if err != nil {
+		return status, fmt.Errorf("%s (pid %d): %w", r.Mountpoint, r.PID, err)
+	}
+	return status, nil
+}
+
+// running is what there is on this machine, as far as this user can see it.
+type running struct {
+	records []mounts.Record // of daemons that live, by mount point
+	dead    []string        // mount points without one
+}
+
+// running returns the daemons of this user and of all mounts that can be seen;
+// only those of one state directory if it is given.
+func (a *app) running(onlyState string) (running, error) {
 	table, err := a.mounts()
 	if err != nil {
-		return nil, nil, err
+		return running{}, err
+	}
+	wanted := func(r mounts.Record) bool {
+		return onlyState == "" || r.StateDir != "" && samePath(r.StateDir, onlyState)
+	}
+	var found running
+	for _, m := range table {
+		if r, err := a.recordOf(m); errors.Is(err, mounts.ErrNotMounted) && wanted(r) {
+			found.dead = append(found.dead, m.Mountpoint)
+		}
 	}
 	users := []int{os.Geteuid()}
 	for _, m := range table {
@@ -118,19 +151,15 @@ func (a *app) running() (records []mounts.Record, dead []string, err error) {
 	}
 	slices.Sort(users)
 	for _, uid := range slices.Compact(users) {
-		found, err := a.records(uid).Read()
+		records, err := a.records(uid).Read()
 		if err != nil {
-			return nil, nil, err
+			return running{}, err
 		}
-		records = append(records, found...)
+		found.records = append(found.records, records...)
 	}
-	for _, m := range table {
-		if !slices.ContainsFunc(records, func(r mounts.Record) bool { return r.Device == m.Device }) {
-			dead = append(dead, m.Mountpoint)
-		}
-	}
-	slices.SortFunc(records, func(a, b mounts.Record) int { return strings.Compare(a.Mountpoint, b.Mountpoint) })
-	return records, dead, nil
+	found.records = slices.DeleteFunc(found.records, func(r mounts.Record) bool { return !wanted(r) })
+	slices.SortFunc(found.records, func(a, b mounts.Record) int { return strings.Compare(a.Mountpoint, b.Mountpoint) })
+	return found, nil
 }
 
 func (a *app) showStatus(status cache.Status, asJSON bool) error {

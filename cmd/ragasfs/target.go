@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -29,11 +30,26 @@ func (a *app) locate(path string) (target, error) {
 	if err != nil {
 		return target{}, fmt.Errorf("%w; `ragasfs status` lists the mounts", err)
 	}
-	record, err := a.records(owner(mount)).Of(mount)
+	record, err := a.recordOf(mount)
+	if errors.Is(err, os.ErrPermission) {
+		return target{}, err
+	}
 	if err != nil {
 		return target{}, fmt.Errorf("%w; `ragasfs unmount %s` cleans up, and a new mount resumes what was not sent", err, quote(mount.Mountpoint))
 	}
 	return target{MountEntry: mount, record: record, inside: inside}, nil
+}
+
+// recordOf returns the record of the daemon behind a mount. Errors are those of
+// mounts.Directory.Of, with the record of one that died, and os.ErrPermission for
+// a mount of somebody else.
+func (a *app) recordOf(m fs.MountEntry) (mounts.Record, error) {
+	record, err := a.records(owner(m)).Of(m)
+	if me := os.Geteuid(); errors.Is(err, mounts.ErrNotMounted) && me != 0 && owner(m) != me {
+		return record, fmt.Errorf("%s was mounted by user %d; only that user and root can look after it: %w",
+			m.Mountpoint, owner(m), os.ErrPermission)
+	}
+	return record, err
 }
 
 // owner returns the user whose records tell about the mount.

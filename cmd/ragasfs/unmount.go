@@ -59,7 +59,7 @@ func (a *app) unmountPath(ctx context.Context, path string, opts unmountOptions)
 	if inside != "" {
 		return fmt.Errorf("%s is not a mount point; unmount the whole mount: ragasfs unmount %s", path, quote(mount.Mountpoint))
 	}
-	record, err := a.records(owner(mount)).Of(mount)
+	record, err := a.recordOf(mount)
 	if errors.Is(err, mounts.ErrNotMounted) {
 		return a.cleanUp(ctx, mount.Mountpoint, record)
 	}
