@@ -144,10 +144,15 @@ func Create(d *disk.FS, stateDir, identity string) (Dir, error) {
 		return "", err
 	}
 	dir := DirOf(stateDir, identity)
-	for _, path := range []string{dir.Tables(), dir.Scratch(), dir.History(), dir.LostFound()} {
+	for _, path := range []string{dir.Tables(), dir.History(), dir.LostFound()} {
 		if err := d.MkdirAll("store:create", path, 0o700); err != nil {
 			return "", err
 		}
+	}
+	// Its mode is what the root of the mount shows; others can't come here by the
+	// state directory.
+	if err := d.MkdirAll("store:create", dir.Scratch(), 0o755); err != nil {
+		return "", err
 	}
 	for _, path := range []string{string(dir), filepath.Dir(string(dir)), stateDir, filepath.Dir(stateDir)} {
 		if err := d.SyncDir("store:create", path); err != nil {

@@ -45,11 +45,14 @@ func TestCreate(t *testing.T) {
 	if dir != store.DirOf(stateDir, "local/csv dev=1 ino=2") || dir == store.DirOf(stateDir, "another") {
 		t.Error("the directory does not follow the identity")
 	}
-	for _, path := range []string{stateDir, filepath.Dir(string(dir)), string(dir), dir.Tables(), dir.Scratch(), dir.History(), dir.LostFound()} {
+	for _, path := range []string{stateDir, filepath.Dir(string(dir)), string(dir), dir.Tables(), dir.History(), dir.LostFound()} {
 		info, err := os.Stat(path)
 		if err != nil || info.Mode() != fs.ModeDir|0o700 {
 			t.Errorf("%s: %v, %v", path, info, err)
 		}
+	}
+	if info, err := os.Stat(dir.Scratch()); err != nil || info.Mode() != fs.ModeDir|0o755 {
+		t.Errorf("scratch: %v, %v", info, err)
 	}
 	for got, want := range map[string]string{dir.T("x1"): "t/x1", dir.Sock(): "sock"} {
 		if got != filepath.Join(string(dir), want) {
