@@ -69,22 +69,33 @@ func (j *judgment) addedAgain(better map[table.Key]table.Key) {
 	}
 }
 
-// addedByBoth finds rows that both sides added, equal in all cells, to a document.
-// They are one row: most likely it was sent from here, and the answer was lost.
-// (In a row store that is known by the id.)
+// addedByBoth finds rows of L that are new, and equal in all cells to a row that
+// is new in R. They are one row if it came with an arrival that the writer was
+// taken not to know: it did know this row. So they are in a document: most likely
+// the row was sent from here, and the answer was lost. (What a row store has of
+// a push is known by the ids.)
 func (j *judgment) addedByBoth(better map[table.Key]table.Key) {
-	if j.rowStore() || !slices.Equal(j.ours.Changes.NewHeader, j.theirs.NewHeader) {
+	ours, theirs := &j.ours.Changes, &j.theirs
+	if !slices.Equal(ours.NewHeader, theirs.NewHeader) {
 		return
 	}
+	later := map[table.Key]bool{}
+	for _, arrival := range j.in.Later {
+		for i := range arrival.Changes.Rows {
+			later[arrival.Changes.Rows[i].Key] = true
+		}
+	}
 	added := map[string][]table.Key{} // cells -> rows of R
-	for i := range j.theirs.Rows {
-		if row := &j.theirs.Rows[i]; row.Op == table.Append {
+	for i := range theirs.Rows {
+		if row := &theirs.Rows[i]; row.Op == table.Append && (!j.rowStore() || later[row.Key]) {
 			added[joined(row.After)] = append(added[joined(row.After)], row.Key)
 		}
 	}
-	for i := range j.ours.Changes.Rows {
-		row := &j.ours.Changes.Rows[i]
-		if same := added[joined(row.After)]; row.Op == table.Append && len(same) > 0 && same[0] != row.Key {
+	for i := range ours.Rows {
+		row := &ours.Rows[i]
+		same := added[joined(row.After)]
+		isNew := row.Op == table.Append || row.Op == table.Update && !keepsCell(ours, row)
+		if isNew && len(same) > 0 && same[0] != row.Key {
 			better[row.Key], added[joined(row.After)] = same[0], same[1:]
 		}
 	}
