@@ -24,6 +24,7 @@ func realEnvironment() environment {
 		backends: &registry,
 		mounts:   fs.MountInfo,
 		records:  mounts.DirectoryOf,
+		alive:    fs.MountEntry.Alive,
 		unmount:  fs.Unmount,
 		notify:   notify,
 	}

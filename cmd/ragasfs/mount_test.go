@@ -44,11 +44,28 @@ func TestMountMounted(t *testing.T) {
 	w := newWorld(t)
 	w.run("mount", "memory", "MNT").want(t, 1, "",
 		"ragasfs: MNT is already mounted: pid N serves memory there; unmount it first: ragasfs unmount MNT\n")
-	w.kill() // but the mount answers: it is somebody's whose record can't be read
+	w.kill()
+	w.fate = nil // but the mount answers: its process is in another container
 	w.run("mount", "memory", "MNT").want(t, 1, "",
 		"ragasfs: MNT is already mounted, by a process that is not yours or does not answer; unmount it first: ragasfs unmount MNT\n")
 	if len(w.unmounts) != 0 {
 		t.Errorf("unmounts %q, want none", w.unmounts)
+	}
+}
+
+// TestMountOverDead clears what a killed daemon has left before it goes on.
+func TestMountOverDead(t *testing.T) {
+	w := newWorld(t)
+	w.kill()
+	full := filepath.Join(w.mnt, "x") // a reason to stop before anything is started
+	if err := os.WriteFile(full, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w.run("mount", "memory", "MNT").want(t, 1, "",
+		"ragasfs: MNT is what a process that was killed has left behind; unmounting it, nothing that was saved is lost\n"+
+			"ragasfs: the mount point MNT is not empty (x); choose another, or hide its files with -o nonempty\n")
+	if len(w.unmounts) != 1 || w.unmounts[0] != w.mnt+" true" {
+		t.Errorf("unmounts %q, want a lazy one", w.unmounts)
 	}
 }
 

@@ -55,12 +55,18 @@ func (a *app) checkMounted(mountpoint string) error {
 		return fmt.Errorf("%s is already mounted: pid %d serves %s there; unmount it first: ragasfs unmount %s",
 			path, record.PID, record.Source, quote(path))
 	}
-	if err := table[i].Alive(); !errors.Is(err, syscall.ENOTCONN) && !errors.Is(err, syscall.ECONNABORTED) {
+	if !a.dead(table[i]) {
 		return fmt.Errorf("%s is already mounted, by a process that is not yours or does not answer; unmount it first: ragasfs unmount %s",
 			path, quote(path))
 	}
 	fmt.Fprintf(a.err, "ragasfs: %s is what a process that was killed has left behind; unmounting it, nothing that was saved is lost\n", path)
 	return a.unmount(path, true)
+}
+
+// dead reports whether the process behind a mount is gone for certain.
+func (a *app) dead(m fs.MountEntry) bool {
+	err := a.alive(m)
+	return errors.Is(err, syscall.ENOTCONN) || errors.Is(err, syscall.ECONNABORTED)
 }
 
 func (p mountPlan) checkEmpty() error {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/ragasfs/ragasfs/backends"
 	"github.com/ragasfs/ragasfs/cmd/ragasfs/internal/mounts"
+	"github.com/ragasfs/ragasfs/fs"
 )
 
 // The exit codes.
@@ -37,6 +38,8 @@ type environment struct {
 	mounts mounts.Table
 	// records are where the daemons of a user tell about themselves.
 	records func(uid int) mounts.Directory
+	// alive asks a mount something: syscall.ENOTCONN if its process is gone.
+	alive func(fs.MountEntry) error
 	// unmount ends a mount; lazily: also a busy one, once its files are closed.
 	unmount func(mountpoint string, lazy bool) error
 	// notify sends the signals that end the program to c until stop.

@@ -141,7 +141,7 @@ func (a *app) running(onlyState string) (running, error) {
 	}
 	var found running
 	for _, m := range table {
-		if r, err := a.recordOf(m); errors.Is(err, mounts.ErrNotMounted) && wanted(r) {
+		if r, err := a.recordOf(m); errors.Is(err, mounts.ErrNotMounted) && wanted(r) && a.dead(m) {
 			found.dead = append(found.dead, m.Mountpoint)
 		}
 	}

@@ -60,6 +60,10 @@ func (a *app) unmountPath(ctx context.Context, path string, opts unmountOptions)
 		return fmt.Errorf("%s is not a mount point; unmount the whole mount: ragasfs unmount %s", path, quote(mount.Mountpoint))
 	}
 	record, err := a.recordOf(mount)
+	if errors.Is(err, mounts.ErrNotMounted) && !a.dead(mount) {
+		// It lives elsewhere, in another container. It drains when its mount ends.
+		return a.unmount(mount.Mountpoint, opts.lazy)
+	}
 	if errors.Is(err, mounts.ErrNotMounted) {
 		return a.cleanUp(ctx, mount.Mountpoint, record)
 	}

@@ -89,6 +89,17 @@ func TestUnmountDead(t *testing.T) {
 	}
 }
 
+// TestUnmountElsewhere: the mount answers, but its process can't be seen from here.
+func TestUnmountElsewhere(t *testing.T) {
+	w := newWorld(t)
+	w.kill()
+	w.fate = nil
+	w.run("unmount", "MNT").want(t, 0, "", "")
+	if !slices.Equal(w.unmounts, []string{w.mnt + " false"}) {
+		t.Errorf("unmounts %q", w.unmounts)
+	}
+}
+
 // TestUnmountDraining: the mount has ended already, by fusermount3; unmount waits
 // for what is left.
 func TestUnmountDraining(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -35,6 +36,7 @@ type world struct {
 	table    []fs.MountEntry
 	daemon   *exec.Cmd
 	exited   chan struct{} // the daemon has ended
+	fate     error         // of a call to the mount once the daemon has ended
 	vars     map[string]string
 	busy     error
 	unmounts []string
@@ -46,7 +48,7 @@ func newWorld(t *testing.T) *world {
 	dir := t.TempDir()
 	w := &world{
 		t: t, dir: dir, mnt: filepath.Join(dir, "mnt"), store: &player{},
-		vars: map[string]string{"HOME": dir}, exited: make(chan struct{}),
+		vars: map[string]string{"HOME": dir}, exited: make(chan struct{}), fate: syscall.ENOTCONN,
 	}
 	for _, d := range []string{w.mnt, filepath.Join(dir, "store"), filepath.Join(dir, "records")} {
 		if err := os.Mkdir(d, 0o700); err != nil {
@@ -121,6 +123,17 @@ func (w *world) environment() environment {
 		mounts:   func() ([]fs.MountEntry, error) { return w.table, nil },
 		records: func(int) mounts.Directory {
 			return mounts.Directory{Candidates: []string{filepath.Join(w.dir, "records")}, UID: os.Geteuid()}
+		},
+		alive: func(m fs.MountEntry) error {
+			select {
+			case <-w.exited:
+				return w.fate
+			default:
+			}
+			if m.Mountpoint == "/dead" {
+				return syscall.ENOTCONN
+			}
+			return nil
 		},
 		unmount: func(mountpoint string, lazy bool) error {
 			w.unmounts = append(w.unmounts, fmt.Sprint(mountpoint, " ", lazy))
