@@ -4,7 +4,7 @@ BIN         ?= bin
 PREFIX      ?= /usr/local
 CACHE       ?= $(CURDIR)/.cache
 FUZZTIME    ?= 60s
-SOAKTIME    ?= 30m
+SOAK        ?= 50
 LINT_VERSION = v2.15.0
 LINT         = $(CACHE)/bin/golangci-lint-$(LINT_VERSION)
 
@@ -38,7 +38,7 @@ fuzz:
 	bash scripts/fuzz.sh $(FUZZTIME)
 
 soak: deps venv
-	RAGASFS_SOAK=$(SOAKTIME) $(GO) test -tags soak -timeout 0 -v ./integration/...
+	RAGASFS_SOAK=$(SOAK) $(GO) test -run TestSoak -timeout 0 -v ./integration
 
 cover: deps venv
 	$(GO) test -coverpkg=./... -coverprofile=cover.out ./...

@@ -329,7 +329,7 @@ func (t *Table) neededLocked(gen uint64) int64 {
 // completeLocked: gen is L, and holds what a program has saved, or what came
 // from the store, and nothing else below its length.
 func (t *Table) completeLocked(gen uint64) bool {
-	return t.rec.L.Gen == gen && !t.rec.L.none() && t.rec.Kept.none() && !t.rec.Save.Open
+	return t.rec.L.Gen == gen && !t.rec.L.none() && t.rec.Kept.none() && !t.rec.Rewritten
 }
 
 // unshareLocked copies the bytes of gen that others need to a generation of
@@ -341,13 +341,13 @@ func (t *Table) unshareLocked(gen uint64) error {
 	old := t.rec
 	if t.completeLocked(gen) {
 		if t.writingLocked(gen) {
-			t.rec.Save.Open = true
+			t.rec.Rewritten = true
 		} else if t.rec.L.Len > 0 {
 			n = max(n, t.rec.L.Len)
 			t.rec.Kept, t.rec.KeptSave = t.rec.L, t.rec.Save
 		}
 	}
-	if n == 0 && t.rec.Save.Open == old.Save.Open {
+	if n == 0 && t.rec.Rewritten == old.Rewritten {
 		return nil
 	}
 	back, err := t.copyAwayLocked(gen, n)
@@ -357,7 +357,7 @@ func (t *Table) unshareLocked(gen uint64) error {
 	if err != nil {
 		// Nothing may be overwritten that the facts on disk still name.
 		back()
-		t.rec.Kept, t.rec.KeptSave, t.rec.Save = old.Kept, old.KeptSave, old.Save
+		t.rec.Kept, t.rec.KeptSave, t.rec.Rewritten = old.Kept, old.KeptSave, old.Rewritten
 		t.protectLocked()
 	}
 	return err

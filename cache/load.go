@@ -141,7 +141,7 @@ func (t *Table) showLocked(x content, when time.Time) error {
 	s := &t.rec.Save
 	s.Len, s.Mtime, s.Ctime = st.Size, st.Mtim.Nano(), st.Ctim.Nano()
 	s.Known, s.Doubt, s.Killed, s.Open, s.Torn = x.Arrival, 0, false, false, false
-	t.rec.Kept, t.rec.KeptSave = content{}, save{}
+	t.rec.Kept, t.rec.KeptSave, t.rec.Rewritten = content{}, save{}, false
 	t.rec.CleanSeq = s.Seq
 	t.bindFileLocked(old.Gen, x.Gen)
 	if err := t.saveLocked(state.Normal); err != nil {

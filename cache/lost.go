@@ -141,7 +141,7 @@ func (t *Table) holdLostLocked(gen uint64) error {
 // again before anything is derived from it. What is unsent is held.
 func (t *Table) forgetStoreLocked(reason string) error {
 	r := &t.rec
-	r.S, r.R, r.J, r.Kept = content{}, content{}, content{}, content{}
+	r.S, r.R, r.J, r.Kept, r.Rewritten = content{}, content{}, content{}, content{}, false
 	r.Version = ""
 	t.stale = true
 	t.intent = nil

@@ -100,11 +100,12 @@ func (t *Table) release(h *Handle) {
 // FSYNC and RELEASE. The save is complete then, unless somebody else is at it.
 func (t *Table) savedLocked(f *File, h *Handle) (changed bool, err error) {
 	changed, err = t.noticeLocked(f, h)
-	if err != nil || !t.rec.Save.Open || t.rec.L.Gen != f.tgenNow() || t.busyLocked(h) {
+	open := t.rec.Save.Open || t.rec.Rewritten || !t.rec.Kept.none()
+	if err != nil || !open || t.rec.L.Gen != f.tgenNow() || t.busyLocked(h) {
 		return changed, err
 	}
 	t.rec.Save.Open = false
-	t.rec.Kept, t.rec.KeptSave = content{}, save{}
+	t.rec.Kept, t.rec.KeptSave, t.rec.Rewritten = content{}, save{}, false
 	return changed, t.saveLocked(state.Normal)
 }
 
@@ -200,7 +201,7 @@ func (t *Table) newSaveLocked(s save, x content) error {
 	t.rec.L = x
 	t.rec.Error = ""
 	if !s.Open || x.Gen != old.L.Gen {
-		t.rec.Kept, t.rec.KeptSave = content{}, save{}
+		t.rec.Kept, t.rec.KeptSave, t.rec.Rewritten = content{}, save{}, s.Open
 	}
 	if t.firstDirty.IsZero() {
 		t.firstDirty = s.Time
@@ -208,7 +209,7 @@ func (t *Table) newSaveLocked(s save, x content) error {
 	t.quiet = s.Time
 	if err := t.saveLocked(state.Normal); err != nil {
 		t.rec.Save, t.rec.L = old.Save, old.L // noticed again by the next who looks
-		t.rec.Kept, t.rec.KeptSave = old.Kept, old.KeptSave
+		t.rec.Kept, t.rec.KeptSave, t.rec.Rewritten = old.Kept, old.KeptSave, old.Rewritten
 		t.protectLocked()
 		return err
 	}

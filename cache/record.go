@@ -64,7 +64,8 @@ type save struct {
 	Known  int64 `json:",omitempty"`
 	Doubt  int64 `json:",omitempty"`
 	Synced bool  `json:",omitempty"` // an fsync came after its last write
-	// Open: it was noted while its writer was still at it.
+	// Open: it was noted while its writer was still at it; nobody was told yet that
+	// it is saved.
 	Open bool `json:",omitempty"`
 	// Torn: found after an unclean end with a last record that is not complete.
 	Torn   bool `json:",omitempty"`
@@ -130,9 +131,12 @@ type record struct {
 	Agreed []uint64 `json:",omitempty"`
 
 	// Kept is what L was before somebody began to write into its bytes, until that
-	// save is complete; KeptSave is how it was saved.
-	Kept     content
-	KeptSave save `json:",omitzero"`
+	// save is complete; KeptSave is how it was saved. Rewritten: nothing is kept, and
+	// no part of L is known to be complete: it is new, or its own writer has gone
+	// back. Neither: L is a complete save, or that and what was added behind it.
+	Kept      content
+	KeptSave  save `json:",omitzero"`
+	Rewritten bool `json:",omitempty"`
 
 	Save     save
 	CleanSeq uint64    // the last save of which nothing is left to send

@@ -103,7 +103,7 @@ func (t *Table) recoverContentLocked(clean bool) error {
 	switch {
 	case !r.Kept.none() && unsent:
 		return t.backToKeptLocked()
-	case !r.Kept.none(), r.Save.Seq == 0 || r.Save.Open, st.Size < r.Save.Len:
+	case !r.Kept.none(), r.Rewritten, st.Size < r.Save.Len:
 		return t.holdFoundLocked(&st)
 	}
 	return t.grownLocked(&st)
@@ -141,7 +141,7 @@ func (t *Table) grownLocked(st *unix.Stat_t) error {
 	}
 	r.Save.Seq++
 	r.Save.Time = time.Now()
-	r.Save.Len, r.Save.Torn = st.Size, !ended
+	r.Save.Len, r.Save.Torn, r.Save.Open = st.Size, !ended, false
 	r.L.Len, r.L.Keys, r.L.Rows = st.Size, 0, 0
 	t.firstDirty = time.Now()
 	return t.ownFileLocked(st.Size)
@@ -174,7 +174,7 @@ func (t *Table) backToKeptLocked() error {
 	seq := r.Save.Seq + 1
 	r.L, r.Save = r.Kept, r.KeptSave
 	r.Save.Seq = seq
-	r.Kept, r.KeptSave = content{}, save{}
+	r.Kept, r.KeptSave, r.Rewritten = content{}, save{}, false
 	r.Decision = nil
 	var st unix.Stat_t
 	if err := unix.Stat(t.genPath(r.L.Gen), &st); err != nil {
@@ -187,8 +187,8 @@ func (t *Table) backToKeptLocked() error {
 // holdFoundLocked holds a content of which nobody knows whether it is complete.
 func (t *Table) holdFoundLocked(st *unix.Stat_t) error {
 	r := &t.rec
-	shorter := r.Save.Len > st.Size && r.Kept.none() && !r.Save.Open
-	r.Kept, r.KeptSave = content{}, save{}
+	shorter := r.Save.Len > st.Size && r.Kept.none() && !r.Rewritten
+	r.Kept, r.KeptSave, r.Rewritten = content{}, save{}, false
 	r.Save.Seq++
 	r.Save.Time, r.Save.How, r.Save.Synced, r.Save.Open = time.Now(), byMachine, false, false
 	r.Save.Len = st.Size

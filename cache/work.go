@@ -184,7 +184,11 @@ func (t *Table) step(ctx context.Context) time.Duration {
 	isGone := t.rec.Gone != nil
 	forced := t.worker.force > 0
 	wait := time.Until(t.notBefore)
+	dropped := t.dropped
 	t.mu.Unlock()
+	if dropped {
+		return 0
+	}
 	if wait > 0 && !forced {
 		return wait
 	}

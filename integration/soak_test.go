@@ -156,19 +156,15 @@ func (s *soak) run() {
 func (s *soak) round(kill int) {
 	how := s.meeting(kill)
 	pid := s.m.Status().PID
-	stop := make(chan struct{})
-	var working sync.WaitGroup
-	for _, w := range s.writers {
-		working.Go(func() { w.work(stop) })
-	}
+	stop := s.start()
+	defer stop()
 	time.Sleep(time.Duration(s.rnd.IntN(200)) * time.Millisecond) // some saves of every kind
 	s.store.prepare(s.t, how)
 	met := s.store.ready(s.t, s.m, how)
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 		s.t.Fatalf("kill: %v", err)
 	}
-	close(stop)
-	working.Wait()
+	stop()
 	eventually(s.t, "the daemon is gone", func() bool { return syscall.Kill(pid, 0) != nil || zombie(pid) })
 	if !met {
 		how = anyTime
@@ -185,6 +181,19 @@ func (s *soak) round(kill int) {
 		s.t.Errorf("%s: flush: exit code %d: %s%s\n%s", what, r.Code, r.Out, r.Err, s.m.Run("status", "--json", s.m.Dir).Out)
 	}
 	s.compare(what)
+}
+
+// start lets all writers work until stop is called, once or more often.
+func (s *soak) start() (stop func()) {
+	stopped := make(chan struct{})
+	var working sync.WaitGroup
+	for _, w := range s.writers {
+		working.Go(func() { w.work(stopped) })
+	}
+	return sync.OnceFunc(func() {
+		close(stopped)
+		working.Wait()
+	})
 }
 
 // meeting spreads the kinds of kills: of ten, six with an open push, of which
@@ -415,4 +424,3 @@ func (s *memoryStore) calm(t testing.TB) {
 	t.Helper()
 	s.e.call(t, "DELETE", "/_emulator/faults", nil, nil)
 }
-

@@ -308,7 +308,7 @@ func (w *soakWriter) settle(what string) {
 		w.done()
 	case !there && before == nil:
 		w.begun = nil
-	case slices.Equal(got, before):
+	case slices.Equal(got, before) && before != nil:
 		w.begun = nil
 	default:
 		if b.how != inPlace && b.how != creating {
