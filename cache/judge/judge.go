@@ -122,12 +122,12 @@ type Verdict struct {
 	// Merged holds what goes out (Send), what comes in (Take), what a document
 	// store gets (Document) and what is in conflict.
 	Merged table.Merged
-	// Agreed leads from R to what file and store agree on: S becomes
-	// Apply(R, Agreed) when R is taken in (and L Apply(L, Merged.Take)), and
-	// likewise for what the store holds after a push. It is empty but for cells
-	// in conflict that are not sent: L still has ours in them, so S must have
-	// what was there before, or the next verdict would take ours for an edit of
-	// theirs and send it.
+	// Agreed leads from R to what file and store agree on when R is taken in: S
+	// becomes Apply(R, Agreed), L becomes Apply(L, Merged.Take). It is empty but
+	// for cells in conflict that are not sent: S must have in them what was there
+	// before, or the next verdict would take ours for an edit of theirs and send
+	// it. (A push moves S by what was sent, not by what came in: Apply(S, Send);
+	// that, too, leaves such cells as they were.)
 	Agreed table.Changes
 	// Parked are the changes of Merged.Send that were left out because the store
 	// has refused them as they are.

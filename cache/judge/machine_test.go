@@ -233,8 +233,13 @@ func (m *machine) pushDocument(v *judge.Verdict, cut cut) {
 	}
 	// Acknowledged, or read back and found to be what was sent.
 	m.r, m.version = sent, version
-	m.s = m.apply(m.r, v.Agreed)
-	m.inS = m.inR
+	if v.Exact {
+		m.s, m.inS = sent, m.inR
+	} else {
+		// S moves by what was sent only. What came in joins it when the file gets it,
+		// or the next verdict would take it for something that was removed here.
+		m.s = m.apply(m.s, v.Merged.Send)
+	}
 }
 
 func (m *machine) pushRows(v *judge.Verdict, cut cut) {
