@@ -29,7 +29,7 @@ race: deps venv
 lint: $(LINT)
 	test -z "$$(gofmt -l .)" || { gofmt -l .; exit 1; }
 	$(GO) vet ./...
-	$(LINT) run
+	$(LINT) run --allow-parallel-runners
 
 bench:
 	$(GO) test -run '^$$' -bench . -benchmem ./...
