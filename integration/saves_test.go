@@ -338,3 +338,26 @@ func staleWorld(t *testing.T, source string) (*mounted, func(*testing.T)) {
 		other.Flush()
 	}
 }
+
+// TestGuardUndo is rule (f): a program that had the table open both before and
+// after a colleague's change came in saves it as it was before. Whether it means
+// to undo the change can't be known.
+func TestGuardUndo(t *testing.T) {
+	t.Parallel()
+	m, colleague := staleWorld(t, "local/csv")
+	before := m.Read(qa)
+	colleague(t)
+	eventually(t, "the colleague's change shows", func() bool { return strings.Contains(m.Read(qa), "COLLEAGUE") })
+	store := m.Store(qa)
+	m.Write(qa, before)
+	if s := m.WaitState(qa, "held"); s.Reason == "" {
+		t.Error("held without a reason")
+	}
+	if m.Store(qa) != store {
+		t.Error("the colleague's change was undone in the store")
+	}
+	m.must("discard", m.Path(qa))
+	if m.Read(qa) != store {
+		t.Error("discard did not go back to what the store has")
+	}
+}
