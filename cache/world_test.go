@@ -18,8 +18,6 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/ragasfs/ragasfs/backends"
 	"github.com/ragasfs/ragasfs/backends/localcsv"
 	"github.com/ragasfs/ragasfs/backends/memory"
@@ -39,7 +37,6 @@ type world struct {
 	backend  func(backends.Backend) backends.Backend
 	c        *Cache
 	dead     *atomic.Bool // the process has been killed: nothing of it reaches store or disk
-	log      bytes.Buffer
 }
 
 var errKilled = errors.New("the process was killed")
@@ -142,12 +139,6 @@ func (w *world) close() {
 		w.t.Errorf("close: %v", err)
 	}
 	w.c = nil
-}
-
-func (w *world) reopen() {
-	w.t.Helper()
-	w.close()
-	w.open()
 }
 
 // kill takes the state directory as it is at this moment, as kill -9 leaves it,
@@ -503,28 +494,4 @@ func (w *world) wantState(name, state string) {
 	if len(s.Tables) != 1 || s.Tables[0].State != state {
 		w.t.Errorf("status of %s: %+v, not %s", name, s.Tables, state)
 	}
-}
-
-// table is the table of a name.
-func (w *world) table(name string) *Table {
-	w.t.Helper()
-	w.c.names.Lock()
-	defer w.c.names.Unlock()
-	t := w.c.projects["p"].tables[backends.Datasets][strings.TrimSuffix(name, ".csv")]
-	if t == nil {
-		w.t.Fatalf("no table %s", name)
-	}
-	return t
-}
-
-// changeAtRest changes a file of the state directory and puts its times back:
-// what a bad disk does.
-func changeAtRest(t testing.TB, path string, change func([]byte) []byte) {
-	t.Helper()
-	var st unix.Stat_t
-	must(t, unix.Stat(path, &st))
-	data, err := os.ReadFile(path)
-	must(t, err)
-	must(t, os.WriteFile(path, change(data), 0o600))
-	must(t, unix.UtimesNanoAt(unix.AT_FDCWD, path, []unix.Timespec{st.Atim, st.Mtim}, 0))
 }

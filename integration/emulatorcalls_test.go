@@ -45,7 +45,7 @@ func (e *emulator) call(t testing.TB, method, path string, body, answer any) {
 			},
 		}}
 	}
-	request, err := http.NewRequest(method, base+path, bytes.NewReader(data)) //nolint:noctx // also called in cleanup
+	request, err := http.NewRequest(method, base+path, bytes.NewReader(data))
 	if err != nil {
 		t.Fatal(err)
 	}

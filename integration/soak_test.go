@@ -102,7 +102,11 @@ func newSoak(t testing.TB, m *mounted) *soak {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { s.manifest.Close() })
+	t.Cleanup(func() {
+		if err := s.manifest.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 	for i, kind := range writerKinds {
 		s.writers = append(s.writers, newSoakWriter(s, i, kind, rand.New(rand.NewPCG(seed, uint64(i)+1))))
 	}
@@ -158,7 +162,7 @@ func (s *soak) round(kill int) {
 	pid := s.m.Status().PID
 	stop := s.start()
 	defer stop()
-	time.Sleep(time.Duration(s.rnd.IntN(200)) * time.Millisecond) // some saves of every kind
+	time.Sleep(time.Duration(s.rnd.IntN(200)) * time.Millisecond) //nolint:forbidigo // the load itself: some saves of every kind
 	s.store.prepare(s.t, how)
 	met := s.store.ready(s.t, s.m, how)
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
@@ -415,7 +419,7 @@ func (s *memoryStore) ready(t testing.TB, m *mounted, how meeting) bool {
 		default:
 			return true
 		}
-		time.Sleep(2 * time.Millisecond) // the moment is short
+		time.Sleep(2 * time.Millisecond) //nolint:forbidigo // polls another process: the moment is short
 	}
 	return false
 }

@@ -9,7 +9,6 @@ import (
 // request is what an operation gets beside the HTTP request.
 type request struct {
 	id   string // of the item, session or version in the path
-	sub  string // a second id
 	body []byte
 }
 

@@ -104,7 +104,7 @@ func answer(w http.ResponseWriter, c *call, serve func(*call) (any, error)) {
 	case errors.Is(err, ragasapi.ErrInvalid):
 		fail(w, http.StatusUnprocessableEntity, err.Error())
 	default:
-		fail(w, http.StatusInternalServerError, "An internal server error occured") // as recorded
+		fail(w, http.StatusInternalServerError, "An internal server error occured") //nolint:misspell // as recorded
 	}
 }
 
