@@ -97,7 +97,7 @@ func probeSaysWhatListSays(t *testing.T, s *suite) {
 		t.Fatalf("Probe: %v", err)
 	}
 	listed := s.entryOf(t, qa.ref)
-	if first.Version != listed.Version || first.Size != listed.Size || first.Rows != listed.Rows || first.Ref != listed.Ref {
+	if s.swaps() && first.Version != listed.Version || first.Ref != listed.Ref || differ(first.Size, listed.Size) || differ(first.Rows, listed.Rows) {
 		t.Errorf("probed %+v, listed %+v", first, listed)
 	}
 	qa.change(t, qa.content.set(0, "answer", "new"))
@@ -109,6 +109,9 @@ func probeSaysWhatListSays(t *testing.T, s *suite) {
 		t.Errorf("version %q before the change, %q after it; the change gave %q", first.Version, second.Version, qa.version)
 	}
 }
+
+// differ compares what both a probe and a listing may leave open.
+func differ(a, b int64) bool { return a >= 0 && b >= 0 && a != b }
 
 func probeOfNoTable(t *testing.T, s *suite) {
 	ref := s.project

@@ -244,7 +244,8 @@ func (s *subject) check(t *testing.T) {
 	if want := s.suite.canonical(s.content); got != want {
 		t.Errorf("content:\n%s", difference(got, want))
 	}
-	if version != s.version {
+	// Where the store compares no versions, the last change may have had none to give.
+	if s.suite.swaps() && version != s.version {
 		t.Errorf("Load gives version %q, the last change gave %q", version, s.version)
 	}
 }

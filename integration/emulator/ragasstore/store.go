@@ -120,7 +120,7 @@ func part[T any](s *Store, all []T, page ragasapi.Page, own ordering, of func(T)
 	if err != nil {
 		return ragasapi.List[T]{}, err
 	}
-	ordered := slices.Clone(all)
+	ordered := append([]T{}, all...) // never nil: null is no list
 	if p.OrderBy == "updated_at" {
 		slices.SortStableFunc(ordered, func(a, b T) int {
 			return time.Time(of(a).updated).Compare(time.Time(of(b).updated))

@@ -1,0 +1,408 @@
+package ragasapp
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/ragasfs/ragasfs/backends"
+	"github.com/ragasfs/ragasfs/backends/table"
+)
+
+// errNoTable is wrapped where a row is not there because its table is not.
+var errNoTable = errors.New("the table is not there")
+
+// change makes one change. Whatever may have happened is looked at before it is
+// tried again: each round begins with what the row is now.
+func (a *application) change(ctx context.Context, change *table.Change) backends.Outcome {
+	pause := firstPause
+	for round := 0; ; round++ {
+		err := a.try(ctx, change, round > 0)
+		if !errors.Is(err, backends.ErrUnknown) {
+			return a.outcome(change, err)
+		}
+		// What came of it? If even that can't be told, it stays unknown.
+		settled, settleErr := a.settle(ctx, change)
+		if settleErr != nil {
+			a.touched.Store(true)
+			return a.outcome(change, err)
+		}
+		if settled {
+			return a.outcome(change, nil)
+		}
+		err = notDone(err)
+		if round >= a.backend.client.retries || sleep(ctx, pause) != nil {
+			return a.outcome(change, err)
+		}
+		pause = min(2*pause, longestWait)
+	}
+}
+
+// notDone is the error of a write that certainly did not happen.
+func notDone(err error) error {
+	said := fmt.Errorf("%w: it was not done: %s", backends.ErrUnavailable, err.Error())
+	var after *backends.RetryAfter
+	if errors.As(err, &after) {
+		return &backends.RetryAfter{Err: said, Wait: after.Wait}
+	}
+	return said
+}
+
+// outcome says what an error means for a change.
+func (a *application) outcome(change *table.Change, err error) backends.Outcome {
+	if err == nil {
+		return backends.Outcome{Verdict: backends.Applied}
+	}
+	err = fmt.Errorf("row %q: %w", change.Key, err)
+	if errors.Is(err, errNoTable) || !isRefusal(err) {
+		return backends.Outcome{Verdict: backends.Unknown, Err: err}
+	}
+	return backends.Outcome{Verdict: backends.Refused, Err: err}
+}
+
+func isRefusal(err error) bool {
+	for _, transient := range []error{
+		backends.ErrUnknown, backends.ErrUnavailable, backends.ErrAuth, backends.ErrIncomplete, context.Canceled, context.DeadlineExceeded,
+	} {
+		if errors.Is(err, transient) {
+			return false
+		}
+	}
+	return true
+}
+
+// try makes one change once. again: it may have been made before.
+func (a *application) try(ctx context.Context, change *table.Change, again bool) error {
+	switch change.Op {
+	case table.Append:
+		return a.append(ctx, change, again)
+	case table.Update:
+		return a.update(ctx, change, again)
+	case table.Delete:
+		return a.delete(ctx, change, again)
+	}
+	return fmt.Errorf("row operation %d is not known: %w", change.Op, backends.ErrRefused)
+}
+
+// current is a row as it is now; nil: it is not there. fresh: it is asked for
+// even if all rows were read before.
+func (a *application) current(ctx context.Context, id string, fresh bool) (*wireRow, error) {
+	if a.loaded != nil && !fresh {
+		a.mu.Lock()
+		w, there := a.loaded[id]
+		a.mu.Unlock()
+		if there {
+			return &w, nil
+		}
+		if a.loadedNow {
+			return nil, nil
+		}
+	}
+	if strings.HasPrefix(id, noID) {
+		return nil, fmt.Errorf("it has no id in the store, so nothing can be sent to it: %w", backends.ErrRefused)
+	}
+	w, err := a.backend.getRow(ctx, a.table, id)
+	if w == nil && err == nil {
+		if tableErr := a.hasTable(); errors.Is(tableErr, backends.ErrNotFound) {
+			return nil, fmt.Errorf("%w: %w", errNoTable, tableErr)
+		} else if tableErr != nil {
+			return nil, tableErr
+		}
+	}
+	return w, err
+}
+
+// getRow asks for one row. Nil without an error: it is not there.
+func (b *Backend) getRow(ctx context.Context, t tableID, id string) (*wireRow, error) {
+	w, err := ask[wireRow](ctx, b.client, request{method: http.MethodGet, path: rowPath(t, id)})
+	if errors.Is(err, backends.ErrNotFound) {
+		return nil, nil
+	}
+	if err == nil && w.ID != id {
+		err = fmt.Errorf("row %q was asked for, %q came: %w", id, w.ID, backends.ErrIncomplete)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &w, nil
+}
+
+// append makes a row. Where one of that id may be there, it is looked at first:
+// some servers take a second one for a change of the first.
+func (a *application) append(ctx context.Context, change *table.Change, again bool) error {
+	id := string(change.Key)
+	if id == "" {
+		return fmt.Errorf("a row needs an id: %w", backends.ErrRefused)
+	}
+	if again || !a.isAtBase {
+		known, err := a.current(ctx, id, again)
+		if err != nil {
+			return err
+		}
+		if known != nil {
+			return a.isSame(change, known)
+		}
+	}
+	data, err := a.newData(change)
+	if err != nil {
+		return err
+	}
+	made, err := a.write(ctx, request{method: http.MethodPost, path: rowsPath(a.table), body: newRow{ID: id, Data: data}}, id)
+	if errors.Is(err, backends.ErrRefused) || errors.Is(err, backends.ErrExists) || errors.Is(err, backends.ErrConflict) {
+		if known, lookErr := a.current(ctx, id, true); lookErr == nil && known != nil {
+			return a.isSame(change, known)
+		}
+		return err
+	}
+	if errors.Is(err, backends.ErrNotFound) { // of the table: a row is not named
+		return fmt.Errorf("%w: %w", errNoTable, err)
+	}
+	if err != nil {
+		return err
+	}
+	a.wrote(made, true, data)
+	return nil
+}
+
+// isSame answers ErrExists unless a row is what the change would make.
+func (a *application) isSame(change *table.Change, known *wireRow) error {
+	for i := range a.columns {
+		c := &a.columns[i]
+		after := cellOf(change.After, a.batch.Changes.NewHeader, c.shown)
+		if !table.EqualCells(c.typ, render(valueOf(c, known.Data)).Text, after) {
+			return fmt.Errorf("the row is there with another %q: %w", c.shown, backends.ErrExists)
+		}
+	}
+	return nil
+}
+
+func (a *application) newData(change *table.Change) (cells, error) {
+	data := cells{}
+	for j, name := range a.batch.Changes.NewHeader {
+		text := at(change.After, j)
+		i := named(a.columns, name)
+		if i < 0 {
+			if text == "" {
+				continue
+			}
+			return nil, fmt.Errorf("there is no column %q: %w", name, backends.ErrRefused)
+		}
+		if err := sendable(name, text); err != nil {
+			return nil, err
+		}
+		data[a.columns[i].ID] = parse(text, &a.columns[i], nil)
+	}
+	return data, nil
+}
+
+// sendable answers ErrRefused for what JSON can't carry.
+func sendable(name, text string) error {
+	if !utf8.ValidString(text) {
+		return fmt.Errorf("the cell under %q is not UTF-8, which this store can't keep: %w", name, backends.ErrRefused)
+	}
+	return nil
+}
+
+// update changes the cells in which Before and After differ, and sends the whole
+// row: whether a server merges or replaces is not known.
+func (a *application) update(ctx context.Context, change *table.Change, again bool) error {
+	id := string(change.Key)
+	known, err := a.current(ctx, id, again)
+	if err != nil {
+		return err
+	}
+	if known == nil {
+		return fmt.Errorf("there is no such row: %w", backends.ErrNotFound)
+	}
+	set, err := a.cellsToSet(change, known)
+	if err != nil || len(set) == 0 {
+		return err
+	}
+	data := maps.Clone(known.Data)
+	maps.Copy(data, set)
+	written, err := a.write(ctx, request{method: http.MethodPatch, path: rowPath(a.table, id), body: rowPatch{Data: data}}, id)
+	if errors.Is(err, backends.ErrNotFound) {
+		return fmt.Errorf("the row is gone: %w", err)
+	}
+	if err != nil {
+		return err
+	}
+	a.wrote(written, false, set)
+	return nil
+}
+
+// cellsToSet are the values that an update sets, by their keys. A cell that is
+// already as it shall be is left out; one that somebody else has changed
+// meanwhile is a conflict.
+func (a *application) cellsToSet(change *table.Change, known *wireRow) (cells, error) {
+	set := cells{}
+	for j, name := range a.batch.Changes.NewHeader {
+		before, after := a.before(change, name), at(change.After, j)
+		if before == after {
+			continue
+		}
+		i := named(a.columns, name)
+		if i < 0 {
+			return nil, fmt.Errorf("there is no column %q: %w", name, backends.ErrRefused)
+		}
+		c := &a.columns[i]
+		raw := valueOf(c, known.Data)
+		now := render(raw)
+		if now.Text == after && now.Null == (after == "") {
+			continue
+		}
+		if !table.EqualCells(c.typ, now.Text, before) && !(now.Text == "" && before == "") {
+			if table.EqualCells(c.typ, now.Text, after) {
+				continue
+			}
+			return nil, conflict(name)
+		}
+		if err := sendable(name, after); err != nil {
+			return nil, err
+		}
+		set[keyOf(c, known.Data)] = parse(after, c, raw)
+	}
+	return set, nil
+}
+
+// conflict is what it means that somebody else has changed the same cell. It is
+// an ErrExists, too: another value stands there.
+func conflict(name string) error {
+	return fmt.Errorf("%q has been changed by somebody else: %w: %w", name, backends.ErrConflict, backends.ErrExists)
+}
+
+// before is what a cell was before, under the name that its column had then.
+func (a *application) before(change *table.Change, name string) string {
+	if old, renamed := a.oldNames[name]; renamed {
+		name = old
+	}
+	return cellOf(change.Before, a.batch.Changes.OldHeader, name)
+}
+
+// delete removes a row, unless somebody else has changed it: an edit beats a
+// delete.
+func (a *application) delete(ctx context.Context, change *table.Change, again bool) error {
+	id := string(change.Key)
+	known, err := a.current(ctx, id, again)
+	if err != nil || known == nil {
+		return err
+	}
+	for j, name := range a.batch.Changes.OldHeader {
+		i := slices.IndexFunc(a.columns, func(c column) bool {
+			return c.shown == name && a.oldNames[name] == "" || a.oldNames[c.shown] == name
+		})
+		if i < 0 || change.Before == nil {
+			continue
+		}
+		c := &a.columns[i]
+		if now := render(valueOf(c, known.Data)).Text; !table.EqualCells(c.typ, now, at(change.Before, j)) {
+			return conflict(name)
+		}
+	}
+	_, err = a.backend.client.do(ctx, request{method: http.MethodDelete, path: rowPath(a.table, id)})
+	if errors.Is(err, backends.ErrNotFound) {
+		err = nil
+	}
+	if err != nil {
+		return err
+	}
+	a.deleted(id)
+	return nil
+}
+
+// deleted notes that a row is gone.
+func (a *application) deleted(id string) {
+	a.touched.Store(true)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.loaded, id)
+	if a.claim != nil && !a.claim.deleted(id) {
+		a.claim = nil
+	}
+}
+
+// write sends a row and returns the server's answer.
+func (a *application) write(ctx context.Context, r request, id string) (wireRow, error) {
+	w, err := ask[wireRow](ctx, a.backend.client, r)
+	if err == nil && w.ID != id {
+		err = r.said(fmt.Errorf("row %q was sent, the answer is about %q: %w", id, w.ID, backends.ErrUnknown))
+	}
+	return w, err
+}
+
+// wrote notes an answer, and says so if the server made something else of it.
+func (a *application) wrote(w wireRow, made bool, sent cells) {
+	a.touched.Store(true)
+	for key, value := range sent {
+		if got := w.Data[key]; !sameValue(got, value) {
+			a.backend.log.Warn("the server keeps another value than was sent", "row", w.ID, "key", key)
+			a.dropClaim() // the table is to be loaded
+			break
+		}
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.loaded != nil {
+		a.loaded[w.ID] = w
+	}
+	if a.claim != nil {
+		a.claim.wrote(w, made)
+	}
+}
+
+func sameValue(a, b json.RawMessage) bool {
+	return render(a) == render(b) || table.EqualCells(table.JSON, string(a), string(b))
+}
+
+func (a *application) dropClaim() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.claim = nil
+}
+
+// settle looks at what became of a write whose answer was lost. True: the row is
+// as the change wants it.
+func (a *application) settle(ctx context.Context, change *table.Change) (bool, error) {
+	known, err := a.current(ctx, string(change.Key), true)
+	switch {
+	case err != nil:
+		return false, err
+	case known == nil:
+		if change.Op == table.Delete {
+			a.deleted(string(change.Key))
+		}
+		return change.Op == table.Delete, nil
+	case change.Op == table.Delete:
+		return false, nil
+	case change.Op == table.Append && a.isSame(change, known) != nil:
+		return false, nil
+	case change.Op == table.Update:
+		if set, err := a.cellsToSet(change, known); err != nil || len(set) > 0 {
+			return false, nil // the next round says what is wrong
+		}
+	}
+	a.wrote(*known, change.Op == table.Append, nil)
+	return true, nil
+}
+
+func cellOf(row, header []string, name string) string {
+	for i, other := range header {
+		if other == name {
+			return at(row, i)
+		}
+	}
+	return ""
+}
+
+func at(row []string, i int) string {
+	if i < len(row) {
+		return row[i]
+	}
+	return ""
+}
