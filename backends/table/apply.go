@@ -45,6 +45,7 @@ type applier struct {
 	out     *Writer
 
 	content side
+	empty   bool // it has not even a header
 	// foreign: a lone CR ends a record in the content, but not in what is written,
 	// or the other way round. Then no record can be copied as it is.
 	foreign bool
@@ -66,6 +67,7 @@ func (a *applier) prepare(content Content) error {
 		return err
 	}
 	a.plan = planColumns(a.content.layout.header, a.changes, a.opt.RowStore)
+	a.empty = header == nil
 	a.foreign = header != nil && header.Ended && a.content.d.bareCR() != a.opt.Dialect.bareCR()
 	a.plan.rewrites = a.plan.rewrites || a.foreign
 
@@ -184,7 +186,7 @@ func (a *applier) spans() (count int, err error) {
 		if err != nil {
 			return count, err
 		}
-		if a.touched[count] == nil {
+		if a.touched[count] == nil && !(span.open && a.continues(count)) {
 			if err := a.keep(count, span.Start, span.End); err != nil {
 				return count, err
 			}
@@ -198,6 +200,12 @@ func (a *applier) spans() (count int, err error) {
 			return count, err
 		}
 	}
+}
+
+// continues reports whether something is written behind record i, the last one.
+// Then a quote that it leaves open must be closed.
+func (a *applier) continues(i int) bool {
+	return a.opt.Dialect.FinalEOL || len(a.added[i]) > 0 || len(a.atEnd) > 0
 }
 
 // records goes over the records with all their cells.
@@ -256,8 +264,16 @@ func (a *applier) write(i int, record *Record) error {
 		}
 		return a.writeNew(a.added[i])
 	}
+	torn := false
+	if record.Problem != nil && !record.Ended && a.continues(i) {
+		span, err := NewSpans(section{a.content.src, record.End}, record.Start, record.End, a.content.d).Next()
+		if err != nil {
+			return err
+		}
+		torn = span.open
+	}
 	idWrong := a.fillsIDs() && string(byteCell(record.Cells, a.content.layout.id)) != string(key)
-	if !idWrong && !a.plan.rewrites && (change == nil || !a.plan.alters(record.Cells, change)) {
+	if !idWrong && !torn && !a.plan.rewrites && (change == nil || !a.plan.alters(record.Cells, change)) {
 		return a.keep(i, record.Start, record.End)
 	}
 	if err := a.flush(); err != nil {
@@ -290,14 +306,16 @@ func (a *applier) writeNew(rows []*Change) error {
 // writeHeader writes the header, as it is if no name in it changes.
 func (a *applier) writeHeader() error {
 	switch {
-	case !a.foreign && slices.Equal(a.plan.header, a.content.layout.header):
+	case a.empty && len(a.plan.header) == 0 && len(a.added)+len(a.atEnd) == 0:
+		return nil
+	case !a.empty && !a.foreign && slices.Equal(a.plan.header, a.content.layout.header):
 		start := int64(0)
 		if a.content.d.BOM {
 			start = int64(len(byteOrderMark))
 		}
 		return a.out.CopyRaw(a.content.src, start, a.content.body)
-	case len(a.plan.header) == 0:
-		return nil
+	case len(a.plan.header) == 0: // a blank line is a header without columns
+		return a.out.WriteRaw([]byte(a.opt.Dialect.eol()))
 	}
 	return a.out.Write(a.plan.header)
 }

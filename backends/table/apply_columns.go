@@ -7,6 +7,7 @@ import "slices"
 type columnPlan struct {
 	header []string // of the result
 	from   []int    // place in the old record, or -1: a new column
+	after  []int    // place in Changes.NewHeader, or -1: not spoken of
 	// rewrites: records must be written anew, as columns come or go.
 	rewrites bool
 	extra    int // place of the first cell of an old record that has no column
@@ -26,31 +27,117 @@ type cellPair struct {
 // already, or has not any more, is done.
 func planColumns(header []string, changes *Changes, rowStore bool) columnPlan {
 	plan := columnPlan{header: slices.Clone(header), extra: len(header), id: -1}
-	for place := range header {
-		plan.from = append(plan.from, place)
+	id := -1
+	if rowStore {
+		id = slices.IndexFunc(header, isIDName)
 	}
-	if len(header) == 0 && len(changes.NewHeader) > 0 {
+	var places []int // of the data columns
+	var names []string
+	for place, name := range header {
+		plan.from = append(plan.from, place)
+		if place != id {
+			places, names = append(places, place), append(names, name)
+		}
+	}
+	toNew := pairColumns(changes.OldHeader, changes.NewHeader, changes.Columns)
+	switch {
+	case len(header) == 0 && len(changes.NewHeader) > 0:
 		plan.header = slices.Clone(changes.NewHeader)
 		plan.from = slices.Repeat([]int{-1}, len(plan.header))
 		plan.rewrites = true
-	} else {
+	case slices.Equal(names, changes.OldHeader):
+		plan.changeInPlace(places, toNew, changes.NewHeader)
+		plan.findID(id)
+		return plan.withPairs(changes, toNew)
+	case !slices.Equal(names, changes.NewHeader):
 		plan.changeColumns(changes)
 	}
-	plan.oldNames, plan.newLen = len(changes.OldHeader), len(changes.NewHeader)
-	toNew := pairColumns(changes.OldHeader, changes.NewHeader, changes.Columns)
+	plan.findID(id)
 	seen := make(map[string]int)
 	for place, name := range plan.header {
-		if rowStore && plan.id < 0 && isIDName(name) {
-			plan.id = place
-			continue
+		after := -1
+		if place != plan.id {
+			after = nthName(changes.NewHeader, name, seen[name])
+			seen[name]++
 		}
-		after := nthName(changes.NewHeader, name, seen[name])
-		seen[name]++
-		if after >= 0 {
-			plan.pairs = append(plan.pairs, cellPair{place, slices.Index(toNew, after), after})
+		plan.after = append(plan.after, after)
+	}
+	return plan.withPairs(changes, toNew)
+}
+
+// changeInPlace changes a header that is the old one of the changes: there also
+// columns with equal names are told apart.
+func (p *columnPlan) changeInPlace(places, toNew []int, names []string) {
+	oldOf := make([]int, len(names)) // place in the content, -1 for a new column
+	for j := range oldOf {
+		oldOf[j] = -1
+	}
+	after := slices.Repeat([]int{-1}, len(p.header))
+	gone := make([]bool, len(p.header))
+	for i, place := range places {
+		if j := toNew[i]; j >= 0 {
+			oldOf[j], after[place] = place, j
+		} else {
+			gone[place] = true
 		}
 	}
-	return plan
+	behind := make(map[int][]int) // place in the content (-1: before the data) -> new columns
+	last := -1
+	for j, place := range oldOf {
+		if place >= 0 {
+			last = place
+		} else {
+			behind[last] = append(behind[last], j)
+		}
+	}
+	old := p.header
+	p.header, p.from, p.after = nil, nil, nil
+	add := func(name string, from, after int) {
+		p.header, p.from, p.after = append(p.header, name), append(p.from, from), append(p.after, after)
+	}
+	addNew := func(at int) {
+		for _, j := range behind[at] {
+			add(names[j], -1, j)
+			p.rewrites = true
+		}
+	}
+	started := false
+	for place, name := range old {
+		if len(places) > 0 && place == places[0] {
+			addNew(-1)
+			started = true
+		}
+		switch {
+		case gone[place]:
+			p.rewrites = true
+		case after[place] >= 0:
+			add(names[after[place]], place, after[place])
+		default:
+			add(name, place, -1)
+		}
+		addNew(place)
+	}
+	if !started {
+		addNew(-1)
+	}
+}
+
+// findID finds the id column in the result; id is its place in the content.
+func (p *columnPlan) findID(id int) {
+	if id >= 0 {
+		p.id = slices.Index(p.from, id)
+	}
+}
+
+// withPairs pairs the columns of the result with the cells of changes.
+func (p columnPlan) withPairs(changes *Changes, toNew []int) columnPlan {
+	p.oldNames, p.newLen = len(changes.OldHeader), len(changes.NewHeader)
+	for place, after := range p.after {
+		if after >= 0 {
+			p.pairs = append(p.pairs, cellPair{place, slices.Index(toNew, after), after})
+		}
+	}
+	return p
 }
 
 // changeColumns drops, renames and adds columns.

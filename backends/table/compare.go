@@ -289,13 +289,5 @@ func (c *comparer) index(s *side, record *Record) error {
 
 // faulty reports whether something may be wrong with the form of a record.
 func (s *side) faulty(record *Record) bool {
-	if record.Problem != nil || len(record.Cells) != len(s.layout.header) {
-		return true
-	}
-	for _, place := range s.layout.trailing {
-		if len(record.Cells[place]) > 0 {
-			return true
-		}
-	}
-	return false
+	return record.Problem != nil || len(record.Cells) != len(s.layout.header) || s.layout.spills(record.Cells)
 }

@@ -52,6 +52,7 @@ func (c *comparer) equalCell(column int, a, b []byte) bool {
 func (c *comparer) emit() error {
 	keys := &c.result.Keys
 	keys.AddAll(*c.old.keys, 0, c.old.first)
+	keys.expect(c.breaks())
 	verify := c.columns.changed()
 	last := int32(-1)
 	for n, o := range c.partner {
@@ -74,6 +75,18 @@ func (c *comparer) emit() error {
 	}
 	keys.AddAll(*c.old.keys, c.old.behind(), c.old.keys.Len())
 	return c.emitDeletes()
+}
+
+// breaks returns how often the partners of the records of new do not follow each
+// other: about as many runs have their keys.
+func (c *comparer) breaks() int {
+	count := 1
+	for n := 1; n < len(c.partner); n++ {
+		if c.partner[n] != c.partner[n-1]+1 {
+			count++
+		}
+	}
+	return count
 }
 
 // prev returns the key of the record before the one that comes next.

@@ -11,7 +11,7 @@ import (
 // checkHeader returns a *Problem if new's header is none for this table. What old
 // has as well is no problem.
 func (c *comparer) checkHeader() error {
-	sameHeader := !c.noOld && c.header != nil && slices.Equal(c.old.layout.header, c.new.layout.header)
+	sameHeader := len(c.new.layout.header) > 0 && slices.Equal(c.old.layout.header, c.new.layout.header)
 	if sameHeader || c.opt.Lenient && !c.opt.RowStore {
 		return nil
 	}
@@ -100,6 +100,9 @@ func otherDelimiter(header, known []string) string {
 // checkRecords returns a *Problem for the first record of new that no table of
 // this store can have, and that old does not have.
 func (c *comparer) checkRecords() error {
+	if c.opt.Lenient && !c.opt.RowStore {
+		return nil
+	}
 	faultyOld := make(map[int32]bool, len(c.old.faults))
 	for _, o := range c.old.faults {
 		faultyOld[o] = true
@@ -110,16 +113,19 @@ func (c *comparer) checkRecords() error {
 		if unchanged && faultyOld[o] {
 			continue
 		}
+		record, err := c.new.record(int(n))
+		if err != nil {
+			return err
+		}
+		few := record.Problem == nil && len(record.Cells) < len(c.new.layout.header)
+		if few && unchanged || c.opt.Lenient && !c.new.layout.spills(record.Cells) {
+			continue
+		}
 		p, err := c.recordProblem(int(n))
 		if err != nil {
 			return err
 		}
-		switch {
-		case p.Kind == TooFewCells && (unchanged || c.opt.Lenient):
-		case c.opt.Lenient && (!c.opt.RowStore || p.Kind != TooManyCells):
-		default:
-			return p
-		}
+		return p
 	}
 	return nil
 }

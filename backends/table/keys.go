@@ -175,6 +175,12 @@ func (k *Keys) addRun(run keyRun, n int) {
 	k.n += n
 }
 
+// expect makes room for n more runs at once.
+func (k *Keys) expect(n int) {
+	k.own()
+	k.runs = slices.Grow(k.runs, n)
+}
+
 // own makes sure that no copy of k shares what is about to be appended to.
 func (k *Keys) own() {
 	if k.owner != k {

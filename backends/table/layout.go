@@ -109,6 +109,16 @@ func (l *layout) extraCells(record [][]byte) [][]byte {
 	return record[l.extra():]
 }
 
+// spills reports whether a record has cells behind the last column that has a name.
+func (l *layout) spills(record [][]byte) bool {
+	for _, place := range l.trailing {
+		if len(byteCell(record, place)) > 0 {
+			return true
+		}
+	}
+	return len(record) > len(l.header)
+}
+
 // byteCell returns a cell of a record that may be short.
 func byteCell(record [][]byte, place int) []byte {
 	if place < 0 || place >= len(record) {

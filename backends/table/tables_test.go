@@ -131,6 +131,9 @@ func byKey(t rapid.TB, c Content) map[Key]string {
 	if len(lines) == 0 {
 		return rows
 	}
+	if len(lines[0]) > 0 { // as in Record.Names
+		lines[0][0] = strings.TrimPrefix(lines[0][0], byteOrderMark)
+	}
 	if len(lines)-1 != c.Keys.Len() {
 		t.Fatalf("%d rows but %d keys in\n%s", len(lines)-1, c.Keys.Len(), text(t, c))
 	}

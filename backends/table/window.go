@@ -6,6 +6,9 @@ import (
 	"io"
 )
 
+// maxExpected bounds the room that is made before records have been seen.
+const maxExpected = 4 << 20
+
 // side is one of the two contents of a comparison.
 type side struct {
 	src    Source
@@ -26,7 +29,9 @@ type side struct {
 	// The reader of single records.
 	reader *Reader
 	at     int // the record that reader gives next
+	until  int // the record at which reader ends
 	asked  int // the record that was asked for last
+	ahead  int // how many records are read at once
 }
 
 // indexed is what is remembered of a record of the window.
@@ -38,7 +43,7 @@ type indexed struct {
 
 // openSide reads the header of a content; a nil source has none.
 func openSide(content Content, opt *CompareOptions) (side, *Record, error) {
-	s := side{src: content.Source, keys: &content.Keys, asked: -2}
+	s := side{src: content.Source, keys: &content.Keys, asked: -2, ahead: 1}
 	if s.src == nil {
 		s.src = bytes.NewReader(nil)
 	}
@@ -65,6 +70,9 @@ func (s *side) growTo(limit int64, index func(*side, *Record) error) error {
 	if s.walk == nil {
 		s.walk = NewReader(s.src, s.start, s.d)
 	}
+	if s.end < limit && s.records == nil {
+		s.records = make([]indexed, 0, s.expect(limit))
+	}
 	for s.end < limit {
 		record, err := s.walk.Next()
 		if errors.Is(err, io.EOF) {
@@ -82,22 +90,51 @@ func (s *side) growTo(limit int64, index func(*side, *Record) error) error {
 	return nil
 }
 
+// sampleRecords is how many records tell how long records are.
+const sampleRecords = 64
+
+// expect guesses how many records start before limit. Room for all of them at
+// once takes far less memory than growing does; where the guess is bad it grows.
+func (s *side) expect(limit int64) int {
+	spans := NewSpans(s.src, s.start, min(limit, s.start+blockSize), s.d)
+	records, end := int64(0), s.start
+	for records < sampleRecords {
+		span, err := spans.Next()
+		if err != nil {
+			break // the walk meets the same error, and reports it
+		}
+		records, end = records+1, span.End
+	}
+	if records == 0 || limit <= s.start {
+		return 0
+	}
+	guess := (limit - s.start) * records / max(end-s.start, 1)
+	return int(min(guess+guess/32+1, (limit-s.start)/2+1, maxExpected))
+}
+
 // behind returns the number of the first record behind the window.
 func (s *side) behind() int { return s.first + len(s.records) }
 
+// maxAhead is the most records that are read ahead.
+const maxAhead = 4096
+
 // record reads record i of the window again. It is valid until the next call.
+// The longer records are asked for in their order, the more are read at once.
 func (s *side) record(i int) (*Record, error) {
-	if s.reader == nil || s.at != i {
-		end, next := s.end, i+1
-		if next < len(s.records) && i != s.asked+1 {
-			end, next = s.records[next].start, -1 // a single one: read no more than that
+	if s.reader == nil || s.at != i || i == s.until {
+		if i == s.asked+1 {
+			s.ahead = min(4*s.ahead, maxAhead)
+		} else {
+			s.ahead = 1
+		}
+		s.until = min(i+s.ahead, len(s.records))
+		end := s.end
+		if s.until < len(s.records) {
+			end = s.records[s.until].start
 		}
 		s.reader = NewReader(section{s.src, end}, s.records[i].start, s.d)
-		s.at = next
-	} else {
-		s.at++
 	}
-	s.asked = i
+	s.asked, s.at = i, i+1
 	return s.reader.Next()
 }
 
