@@ -161,7 +161,8 @@ func (m *machine) arrived(changes table.Changes) {
 }
 
 // reconcile finds out whether a document whose answer was lost had arrived: what
-// the store holds now is nearer to it than to what the store held before.
+// the store holds now is nearer to it than to what the store held before. (If it
+// is as near to both, only the store knows; here it always had arrived.)
 func (m *machine) reconcile() {
 	sent := m.unsure
 	m.unsure = table.Content{}
@@ -169,7 +170,7 @@ func (m *machine) reconcile() {
 		return
 	}
 	now := m.store.content()
-	if len(m.compare(sent, now).Changes.Rows) < len(m.compare(m.r, now).Changes.Rows) {
+	if len(m.compare(sent, now).Changes.Rows) <= len(m.compare(m.r, now).Changes.Rows) {
 		m.r = sent
 	}
 }

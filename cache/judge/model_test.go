@@ -76,6 +76,7 @@ type world struct {
 	left    map[string]bool   // left out by a program that had read it, or by a person's decision
 	mine    map[string]bool   // saved here
 	dropped map[string]bool   // left out by a later save here
+	decided map[string]bool   // discarded by a person
 	unsure  map[string]bool   // in a row that was both kept and taken for another: see check
 	rowOf   map[string]string // word -> name of its row
 	reached map[string]bool   // has been in the store
@@ -93,7 +94,7 @@ type program struct {
 func newWorld(t *rapid.T, form backends.Form, hide bool) *world {
 	w := &world{
 		t: t, theirs: map[string]bool{}, gone: map[string]bool{}, left: map[string]bool{}, mine: map[string]bool{},
-		dropped: map[string]bool{}, reached: map[string]bool{}, unsure: map[string]bool{}, rowOf: map[string]string{},
+		dropped: map[string]bool{}, reached: map[string]bool{}, decided: map[string]bool{}, unsure: map[string]bool{}, rowOf: map[string]string{},
 	}
 	w.store = &remote{t: t, form: form, hide: hide, header: strings.Split(columns, ","), rows: map[string][]string{}}
 	w.store.put([]byte(columns + "\n"))
@@ -157,7 +158,7 @@ func (w *world) save(p *program) {
 // edit saves what the program read with some edits, as a whole file.
 func (w *world) edit(t *rapid.T, p *program) {
 	records := parse(w.t, p.buffer)
-	edited := map[string]bool{} // two edits of one row in one save could not be told from another row
+	edited := map[string]bool{} // a row that was moved and edited at once can't be told from another one
 	for range rapid.IntRange(1, 3).Draw(t, "edits") {
 		records = w.editOnce(t, p, records, edited)
 	}
@@ -185,6 +186,10 @@ func (w *world) editOnce(t *rapid.T, p *program, records [][]string, edited map[
 	case "delete":
 		records = slices.Delete(records, i, i+1)
 	case "move":
+		if edited[row[ids]] {
+			break
+		}
+		edited[row[ids]] = true
 		records = slices.Delete(records, i, i+1)
 		records = slices.Insert(records, rapid.IntRange(1, len(records)).Draw(t, "to"), row)
 	}
@@ -256,7 +261,7 @@ func (w *world) takeIn() {
 	w.m.takeIn()
 	after := wordsOf(parse(w.t, w.m.bytes()))
 	for _, word := range slices.Sorted(maps.Keys(before)) {
-		if w.mine[word] && !w.reached[word] && !after[word] && !w.unsure[w.rowOf[word]] {
+		if w.mine[word] && !w.reached[word] && !after[word] && !w.unsure[w.rowOf[word]] && !w.decided[word] {
 			w.t.Fatalf("%s was only here, and vanished when R was taken in", word)
 		}
 	}
@@ -278,7 +283,7 @@ func (w *world) discard() {
 	w.m.refresh()
 	for _, c := range w.m.judge().Merged.Conflicts {
 		for _, word := range parse(w.t, []byte(c.Ours))[0] {
-			w.dropped[word] = true
+			w.dropped[word], w.decided[word] = true, true
 		}
 	}
 	w.watchStore(w.m.discard, true)

@@ -10,19 +10,25 @@ import (
 // reconsiderKeys looks once more at rows of L whose identity was guessed, now
 // that it is known what came in, and compares again where a guess was bad.
 func (j *judgment) reconsiderKeys() error {
-	better := map[table.Key]table.Key{} // of rows of L
-	j.addedAgain(better)
-	j.addedByBoth(better)
-	if known, err := j.showsIDs(); err != nil {
+	guessed, err := j.guessed()
+	if err != nil {
 		return err
-	} else if !known {
-		j.replaced(better)
 	}
-	if len(better) == 0 {
-		return nil
+	steps := []func(better map[table.Key]table.Key){j.addedAgain, j.addedByBoth}
+	if guessed {
+		steps = []func(better map[table.Key]table.Key){j.moved, j.addedAgain, j.addedByBoth, j.replaced}
 	}
-	keys := rekeyed(j.ours.Keys, better)
-	return j.compareWithBase(table.Content{Source: j.in.L.Source, Keys: keys}, j.options())
+	for _, step := range steps {
+		better := map[table.Key]table.Key{} // of rows of L
+		if step(better); len(better) == 0 {
+			continue
+		}
+		l := table.Content{Source: j.in.L.Source, Keys: rekeyed(j.ours.Keys, better)}
+		if err := j.compareWithBase(l, j.options()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // rekeyed returns keys in which some are others.
@@ -101,16 +107,17 @@ func (j *judgment) addedByBoth(better map[table.Key]table.Key) {
 	}
 }
 
-// showsIDs reports whether the rows of L are known by their ids.
-func (j *judgment) showsIDs() (bool, error) {
+// guessed reports whether the identity of rows is guessed, because L shows no
+// ids that are keys.
+func (j *judgment) guessed() (bool, error) {
 	if !j.rowStore() {
-		return false, nil
+		return true, nil
 	}
 	header, err := table.NewReader(j.in.L.Source, 0, table.Dialect{}).Next()
 	if err != nil {
 		return false, err
 	}
-	return slices.ContainsFunc(header.Cells, func(name []byte) bool {
+	return !slices.ContainsFunc(header.Cells, func(name []byte) bool {
 		trimmed := strings.TrimSpace(string(name))
 		return trimmed == table.RowIDColumn || trimmed == table.RowIDAlias
 	}), nil
