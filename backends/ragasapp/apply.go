@@ -50,6 +50,7 @@ func (b *Backend) apply(ctx context.Context, batch backends.Batch) (backends.Res
 	if err := a.prepareRows(ctx); err != nil {
 		return a.failed(err)
 	}
+	a.backend.known.confirm(a.table, "")
 	a.run(ctx)
 	if a.failure != nil {
 		return a.failed(a.failure)
@@ -105,11 +106,9 @@ func (a *application) prepareRows(ctx context.Context) error {
 	a.hasTable = sync.OnceValue(func() error { return a.backend.tableIsThere(ctx, a.table) })
 	a.openClaim()
 	appends, updates, deletes := changes.Count()
-	if a.useCache() {
-		return nil
-	}
+	cached := a.useCache()
 	base, known := stateOf(a.batch.Base)
-	if !known {
+	if !known && !cached {
 		if len(changes.Rows) < surePage {
 			return nil
 		}
@@ -119,7 +118,7 @@ func (a *application) prepareRows(ctx context.Context) error {
 		}
 	}
 	pages := a.pages(base)
-	if updates+deletes > pages {
+	if !cached && updates+deletes > pages {
 		return a.loadRows(ctx)
 	}
 	if appends > 0 && known {
@@ -127,7 +126,7 @@ func (a *application) prepareRows(ctx context.Context) error {
 			return err
 		}
 	}
-	if !a.isAtBase && len(changes.Rows) > pages {
+	if !cached && !a.isAtBase && len(changes.Rows) > pages {
 		return a.loadRows(ctx)
 	}
 	return nil
@@ -136,6 +135,10 @@ func (a *application) prepareRows(ctx context.Context) error {
 // compareWithBase finds out whether the table is certainly what the batch starts
 // from.
 func (a *application) compareWithBase(ctx context.Context) error {
+	if a.backend.known.justConfirmed(a.table, a.batch.Base) {
+		a.isAtBase = true
+		return nil
+	}
 	if a.claim != nil {
 		a.backend.known.putClaim(a.table, a.claim)
 	}
@@ -172,13 +175,8 @@ func (a *application) openClaim() {
 
 // useCache takes the rows of the batch before, if nothing happened since.
 func (a *application) useCache() bool {
-	var cached *rowCache
-	a.backend.known.with(a.table, func(r *remembered) { cached, r.rows = r.rows, nil })
-	if cached == nil || a.batch.Base == "" || cached.version != a.batch.Base {
-		return false
-	}
-	a.loaded = cached.rows
-	return true
+	a.loaded = a.backend.known.takeRows(a.table, a.batch.Base)
+	return a.loaded != nil
 }
 
 // loadRows reads all rows.
@@ -268,7 +266,7 @@ func (a *application) keepRows(v backends.Version) {
 			return
 		}
 	}
-	a.backend.known.with(a.table, func(r *remembered) { r.rows = &rowCache{version: v, rows: a.loaded} })
+	a.backend.known.putRows(a.table, v, a.loaded)
 }
 
 // failed is the answer to a batch that was not made as a whole.

@@ -63,3 +63,11 @@ func (s *keySource) get() (string, error) {
 	s.key, s.size, s.changed = key, info.Size(), info.ModTime()
 	return key, nil
 }
+
+// where says where the key comes from.
+func (s *keySource) where() string {
+	if s.file != "" {
+		return "api_key_file=" + s.file
+	}
+	return "RAGAS_API_KEY or RAGAS_APP_TOKEN"
+}

@@ -186,6 +186,9 @@ func (c *client) attempt(ctx context.Context, r request) (json.RawMessage, error
 	if errors.As(err, &after) {
 		c.gate.closeFor(after.Wait)
 	}
+	if errors.Is(err, backends.ErrAuth) {
+		err = fmt.Errorf("%w (check the API key: %s)", err, c.keys.where())
+	}
 	return nil, redact(err, key)
 }
 
@@ -215,6 +218,10 @@ func (c *client) exchange(ctx context.Context, r request, key string) (reply, er
 
 // broken says what it means that no answer came.
 func (c *client) broken(ctx, limited context.Context, err error, doubtful bool) error {
+	var wrapped *url.Error // it repeats the request
+	if errors.As(err, &wrapped) {
+		err = wrapped.Err
+	}
 	if ctx.Err() == nil && limited.Err() != nil {
 		err = fmt.Errorf("no answer within %s", c.timeout)
 	}

@@ -67,6 +67,14 @@ func (b *Backend) look(ctx context.Context, t tableID, offset, limit int) (state
 // version is the token of a table now. A claim that has come true is answered as
 // it was given.
 func (b *Backend) version(ctx context.Context, t tableID) (backends.Version, error) {
+	v, err := b.askVersion(ctx, t)
+	if err == nil {
+		b.known.confirm(t, v)
+	}
+	return v, err
+}
+
+func (b *Backend) askVersion(ctx context.Context, t tableID) (backends.Version, error) {
 	c := b.known.takeClaim(t)
 	if c == nil {
 		s, _, err := b.look(ctx, t, 0, 1)

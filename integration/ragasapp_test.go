@@ -1,0 +1,163 @@
+package integration
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const ragasToken = "test-token"
+
+// mountRagas starts the emulated Ragas API and mounts it.
+func mountRagas(t *testing.T, flags ...string) (*mounted, *emulator) {
+	t.Helper()
+	e := startEmulator(t, "ragas/app", "127.0.0.1:0", append([]string{"--token", ragasToken}, flags...)...)
+	key := filepath.Join(t.TempDir(), "key")
+	if err := os.WriteFile(key, []byte(ragasToken+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return mount(t, "ragas/app", "api_url=http://"+e.Address, "api_key_file="+key, "write_back=200ms", "max_retries=1"), e
+}
+
+// ragasTables are the cells of every row that the emulator holds, as JSON by
+// column name, by PROJECT/KIND/NAME.
+func (e *emulator) ragasTables(t *testing.T) map[string][]map[string]json.RawMessage {
+	t.Helper()
+	type table struct {
+		Name string
+		Rows []struct{ Cells map[string]json.RawMessage }
+	}
+	var state struct {
+		Projects []struct {
+			Title                 string
+			Datasets, Experiments []table
+		}
+	}
+	e.call(t, "GET", "/_emulator/state", nil, &state)
+	tables := map[string][]map[string]json.RawMessage{}
+	for _, p := range state.Projects {
+		for kind, list := range map[string][]table{"datasets": p.Datasets, "experiments": p.Experiments} {
+			for _, x := range list {
+				rows := []map[string]json.RawMessage{}
+				for _, r := range x.Rows {
+					rows = append(rows, r.Cells)
+				}
+				tables[p.Title+"/"+kind+"/"+x.Name] = rows
+			}
+		}
+	}
+	return tables
+}
+
+// appendLines adds lines to a table, with an empty id where it shows ids: it
+// shows them from its first reload on.
+func (m *mounted) appendLines(name, lines string) {
+	m.t.Helper()
+	if strings.HasPrefix(m.Read(name), "_row_id,") {
+		lines = "," + strings.ReplaceAll(strings.TrimSuffix(lines, "\n"), "\n", "\n,") + "\n"
+	}
+	f, err := os.OpenFile(m.Path(name), os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	_, err = f.WriteString(lines)
+	if err = errors.Join(err, f.Close()); err != nil {
+		m.t.Fatal(err)
+	}
+}
+
+// A table goes through its whole life, and the server holds what the file says,
+// with types.
+func TestRagasAppLife(t *testing.T) {
+	t.Parallel()
+	m, e := mountRagas(t)
+	m.Sh("mkdir -p demo/datasets demo/experiments")
+	const name = "demo/datasets/qa.csv"
+	m.Write(name, "q,score,ok,ctx\n\"a, b\",0.10,True,\"[\"\"x\"\",1.0]\"\nc,7,False,[]\n")
+	m.Flush()
+	rows := e.ragasTables(t)["demo/datasets/qa"]
+	if len(rows) != 2 {
+		t.Fatalf("%d rows, want 2: %s", len(rows), rows)
+	}
+	slices.SortFunc(rows, func(a, b map[string]json.RawMessage) int { return strings.Compare(string(a["q"]), string(b["q"])) })
+	want := map[string]string{"q": `"a, b"`, "score": `0.10`, "ok": `true`, "ctx": `["x",1.0]`}
+	for column, value := range want {
+		if string(rows[0][column]) != value {
+			t.Errorf("%s is %s, want %s", column, rows[0][column], value)
+		}
+	}
+	m.Sh("sed -i 's/c,7/c,8/' " + name)
+	m.appendLines(name, "new,1,,\n")
+	m.Flush()
+	if rows := e.ragasTables(t)["demo/datasets/qa"]; len(rows) != 3 || !strings.Contains(fmt.Sprintf("%s", rows), "8") {
+		t.Errorf("rows are %s", rows)
+	}
+	m.Sh("cp " + name + " demo/experiments/run.csv; mkdir other")
+	m.Flush()
+	m.Sh("mv demo/experiments/run.csv demo/experiments/renamed.csv; rm " + name)
+	m.Flush()
+	tables := e.ragasTables(t)
+	if names := slices.Sorted(maps.Keys(tables)); !slices.Equal(names, []string{"demo/experiments/renamed"}) {
+		t.Errorf("the server holds %q", names)
+	}
+	if len(tables["demo/experiments/renamed"]) != 3 {
+		t.Errorf("the copy has %d rows, want 3", len(tables["demo/experiments/renamed"]))
+	}
+}
+
+// Each fault on writes: afterwards everything is there once.
+func TestRagasAppFaults(t *testing.T) {
+	t.Parallel()
+	m, e := mountRagas(t)
+	m.Sh("mkdir -p demo/datasets")
+	const name = "demo/datasets/qa.csv"
+	m.Write(name, "q,n\nfirst,0\n")
+	m.Flush()
+	var rules []fault
+	for range 5 {
+		for _, action := range []string{"drop", "apply_then_drop", "apply_then_status", "status"} {
+			rules = append(rules, fault{Method: "POST", Path: "/rows$", Skip: 1, Times: 1, Action: action})
+		}
+		rules = append(rules, fault{Method: "POST", Path: "/rows$", Skip: 1, Times: 1, Action: "status", Status: 429, RetryAfter: "0.1"})
+	}
+	e.faults(t, rules...)
+	var lines strings.Builder
+	for i := range 40 {
+		fmt.Fprintf(&lines, "row %d,%d\n", i, i)
+	}
+	m.appendLines(name, lines.String())
+	m.Flush()
+	counts := map[string]int{}
+	for _, r := range e.ragasTables(t)["demo/datasets/qa"] {
+		counts[string(r["q"])]++
+	}
+	if len(counts) != 41 {
+		t.Errorf("%d different rows, want 41", len(counts))
+	}
+	for q, n := range counts {
+		if n != 1 {
+			t.Errorf("row %s is there %d times", q, n)
+		}
+	}
+}
+
+// A wrong key is said at once.
+func TestRagasAppWrongKey(t *testing.T) {
+	t.Parallel()
+	e := startEmulator(t, "ragas/app", "127.0.0.1:0", "--token", ragasToken)
+	key := filepath.Join(t.TempDir(), "key")
+	if err := os.WriteFile(key, []byte("wrong-key"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	m := prepare(t, "ragas/app", "api_url=http://"+e.Address, "api_key_file="+key)
+	r := m.TryMount()
+	if r.Code != 1 || !strings.Contains(r.Err, "api_key_file") || strings.Contains(r.Err, "wrong-key") {
+		t.Errorf("exit code %d, %s", r.Code, r.Err)
+	}
+}
