@@ -15,6 +15,11 @@ type Attr struct {
 	// Provisional: the size is the last known one of a table that is not loaded.
 	// The kernel must not keep it (timeout 0).
 	Provisional bool
+	// Rebound: the name may come to mean another file behind the kernel's back. The
+	// kernel must ask each time it meets the name, and is not told of it: telling
+	// takes the lock of the directory, and a process that is killed just then, while
+	// a program holds that lock and waits for an answer, never ends.
+	Rebound bool
 }
 
 // Node is what a name is bound to.

@@ -283,10 +283,11 @@ func (c *Cache) slot(ctx context.Context) (release func(), err error) {
 // SetInvalidator is called once, before the first file operation.
 func (c *Cache) SetInvalidator(inv Invalidator) { c.inv.Store(&invalidatorBox{inv}) }
 
-// invalidate tells the kernel that a name (of a path inside) is bound anew.
+// invalidate tells the kernel that a name (of a path inside) is bound anew. For
+// tables there is nothing to tell (Attr.Rebound).
 func (c *Cache) invalidate(dir, name string) {
 	box := c.inv.Load()
-	if box == nil {
+	if box == nil || strings.Contains(dir, "/") {
 		return
 	}
 	if c.root != "" {

@@ -116,7 +116,7 @@ func (t *Table) unloadedAttrLocked(f *File) (attr Attr, known bool) {
 	return Attr{
 		Ino: f.ino, Gen: f.gen, Mode: syscall.S_IFREG | 0o644, Nlink: 1,
 		UID: t.c.uid, GID: t.c.gid, Size: size, Blocks: (size + 511) / 512,
-		Atime: when, Mtime: when, Ctime: when, Provisional: true,
+		Atime: when, Mtime: when, Ctime: when, Provisional: true, Rebound: true,
 	}, known
 }
 
@@ -152,6 +152,8 @@ func (f *File) stat(st *unix.Stat_t) error {
 func (f *File) attrOf(st *unix.Stat_t) Attr {
 	attr := attrOf(st)
 	attr.Ino, attr.Gen = f.ino, f.gen
+	t, _, _ := f.place()
+	attr.Rebound = t != nil
 	return attr
 }
 

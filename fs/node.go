@@ -53,6 +53,13 @@ func (s *shared) show(a cache.Attr, out *fuse.Attr) {
 	}
 }
 
+func entryTimeout(a cache.Attr) time.Duration {
+	if a.Rebound {
+		return 0
+	}
+	return remember
+}
+
 func attrTimeout(a cache.Attr) time.Duration {
 	if a.Provisional {
 		return 0
@@ -95,7 +102,7 @@ func (s *shared) change(in *fuse.SetAttrIn) cache.SetAttr {
 func (s *shared) child(ctx context.Context, parent *gofs.Inode, n Node, out *fuse.EntryOut) *gofs.Inode {
 	s.show(n.Attr, &out.Attr)
 	out.SetAttrTimeout(attrTimeout(n.Attr))
-	out.SetEntryTimeout(remember)
+	out.SetEntryTimeout(entryTimeout(n.Attr))
 	id := gofs.StableAttr{Mode: n.Attr.Mode & syscall.S_IFMT, Ino: n.Attr.Ino, Gen: n.Attr.Gen}
 	switch {
 	case n.File != nil:
