@@ -5,6 +5,7 @@ import (
 	"github.com/ragasfs/ragasfs/backends"
 	"github.com/ragasfs/ragasfs/backends/localcsv"
 	"github.com/ragasfs/ragasfs/backends/memory"
+	"github.com/ragasfs/ragasfs/backends/ragasapp"
 )
 
 // Registry returns all backends of this program.
@@ -12,5 +13,6 @@ func Registry() backends.Registry {
 	var registry backends.Registry
 	registry.Register(localcsv.Factory())
 	registry.Register(memory.Factory())
+	registry.Register(ragasapp.Factory())
 	return registry
 }
