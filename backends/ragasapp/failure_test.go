@@ -158,7 +158,9 @@ func TestRetryAfterClosesTheGate(t *testing.T) {
 }
 
 func TestSilentServerEndsWithinTheTimeout(t *testing.T) {
-	c := scripted(t, 0, func(_ http.ResponseWriter, r *http.Request) {
+	var calls atomic.Int64
+	c := scripted(t, 3, func(_ http.ResponseWriter, r *http.Request) {
+		calls.Add(1)
 		_, _ = io.ReadAll(r.Body) // else the server does not notice that the client has gone
 		<-r.Context().Done()
 	})
@@ -167,6 +169,9 @@ func TestSilentServerEndsWithinTheTimeout(t *testing.T) {
 		if _, err := c.do(t.Context(), *r); !errors.Is(err, want) {
 			t.Errorf("%s: error %v, want %v", r.method, err, want)
 		}
+	}
+	if calls.Load() != 2 {
+		t.Errorf("a silent server was asked %d times, want once by each call", calls.Load())
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -126,9 +126,10 @@ func (r request) said(err error) error {
 	return fmt.Errorf("%s %s: %w", r.method, r.escaped(), err)
 }
 
-// do sends a request, again where that does no harm, and returns the data.
+// do sends a request, again where that does no harm, and returns the data. No
+// repetition begins after the timeout, so that a call ends within twice of it.
 func (c *client) do(ctx context.Context, r request) (json.RawMessage, error) {
-	pause := firstPause
+	pause, start := firstPause, time.Now()
 	for attempt := 0; ; attempt++ {
 		data, err := c.attempt(ctx, r)
 		if err == nil {
@@ -141,10 +142,10 @@ func (c *client) do(ctx context.Context, r request) (json.RawMessage, error) {
 		wait := pause/2 + rand.N(pause) // jitter: callers that failed together come back apart
 		var after *backends.RetryAfter
 		if errors.As(err, &after) {
-			if after.Wait > c.timeout {
-				return nil, err
-			}
 			wait = after.Wait
+		}
+		if time.Since(start)+wait > c.timeout {
+			return nil, err
 		}
 		c.log.Debug("request repeated", "error", err, "in", wait)
 		if sleep(ctx, wait) != nil {
