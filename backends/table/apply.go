@@ -80,14 +80,7 @@ func (a *applier) prepare(content Content) error {
 			}
 		}
 	}
-	keys := a.content.keys
-	if len(wanted) > 0 {
-		keys.eachIn(0, keys.Len(), func(i int, key Key) {
-			if _, asked := wanted[key]; asked {
-				wanted[key] = i
-			}
-		})
-	}
+	a.content.keys.find(wanted)
 	a.touched, a.added = make(map[int]*Change), make(map[int][]*Change)
 	a.placeRows(wanted)
 	return nil

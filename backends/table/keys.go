@@ -36,7 +36,10 @@ func Numbered(first uint64, n int) Keys {
 }
 
 // NumberedKey returns the key "#n".
-func NumberedKey(n uint64) Key { return Key("#" + strconv.FormatUint(n, 10)) }
+func NumberedKey(n uint64) Key {
+	var digits [21]byte
+	return Key(strconv.AppendUint(append(digits[:0], '#'), n, 10))
+}
 
 // keyNumber returns n for exactly what NumberedKey(n) returns.
 func keyNumber(key Key) (n uint64, ok bool) {
@@ -154,6 +157,39 @@ func commonKeys(a *Keys, i int, b *Keys, j int) int {
 func (k *Keys) eachIn(i, j int, see func(i int, key Key)) {
 	for ; i < j; i++ {
 		see(i, k.At(i))
+	}
+}
+
+// find sets at[key] to the number of the record of each key in at that is there.
+func (k *Keys) find(at map[Key]int) {
+	numbers := make(map[uint64]Key)
+	for key := range at {
+		if n, ok := keyNumber(key); ok {
+			numbers[n] = key
+		}
+	}
+	for r, run := range k.runs {
+		n := uint64(k.runEnd(r) - run.start)
+		switch {
+		case !run.numbered:
+			for i, id := range k.ids[run.first : run.first+n] {
+				if _, wanted := at[id]; wanted {
+					at[id] = run.start + i
+				}
+			}
+		case n <= uint64(len(numbers)):
+			for i := range n {
+				if key, wanted := numbers[run.first+i]; wanted {
+					at[key] = run.start + int(i)
+				}
+			}
+		default: // fewer are wanted than there are in the run
+			for number, key := range numbers {
+				if number >= run.first && number-run.first < n {
+					at[key] = run.start + int(number-run.first)
+				}
+			}
+		}
 	}
 }
 

@@ -54,6 +54,15 @@ func checkParts(t *rapid.T, want []Key, keys Keys) {
 	if keys.Len() != len(want) || other.Len() != len(want)+1 || other.At(len(want)) != "other" {
 		t.Fatal("a copy changed another one")
 	}
+	// A key is there once only in what find is for.
+	first := KeysOf(firstOnes(want)...)
+	found := map[Key]int{"#3": -1, "#99": -1, "r1": -1, "#x": -1}
+	first.find(found)
+	for key := range found {
+		if wantAt := slices.Index(firstOnes(want), key); found[key] != wantAt {
+			t.Fatalf("%q is found at %d, not at %d", key, found[key], wantAt)
+		}
+	}
 	equal := 0
 	for equal < len(want)-i && equal < len(want)-j && want[i+equal] == want[j+equal] {
 		equal++
@@ -61,6 +70,17 @@ func checkParts(t *rapid.T, want []Key, keys Keys) {
 	if got := commonKeys(&keys, i, &keys, j); got != equal {
 		t.Fatalf("%d common keys from %d and %d on, want %d", got, i, j, equal)
 	}
+}
+
+// firstOnes returns the keys without repeats.
+func firstOnes(keys []Key) []Key {
+	var once []Key
+	for _, key := range keys {
+		if !slices.Contains(once, key) {
+			once = append(once, key)
+		}
+	}
+	return once
 }
 
 // checkDamage changes or cuts off one byte of a file.
