@@ -2,11 +2,8 @@ package judge_test
 
 import (
 	"bytes"
-	"encoding/csv"
 	"fmt"
 	"reflect"
-	"slices"
-	"strings"
 
 	"pgregory.net/rapid"
 
@@ -101,10 +98,35 @@ func (m *machine) appendBytes(more []byte) {
 
 func (m *machine) bytes() []byte { return read(m.t, m.l) }
 
-// judge gives the verdict on L and remembers its keys. It asks twice: a verdict
-// depends on nothing but its input.
+// judge gives the verdict on L and remembers its keys.
 func (m *machine) judge() *judge.Verdict {
 	m.t.Helper()
+	verdict, err := judge.Judge(m.input())
+	must(m.t, err)
+	if verdict.State != judge.Invalid {
+		m.l.Keys = verdict.Keys
+		if m.saved {
+			m.reference = m.l
+		}
+	}
+	return verdict
+}
+
+// judgeTwice asks twice: a verdict depends on nothing but its input.
+func (m *machine) judgeTwice() {
+	m.t.Helper()
+	input, next := m.input(), m.nextKey
+	first, err := judge.Judge(input)
+	must(m.t, err)
+	m.nextKey = next
+	second, err := judge.Judge(input)
+	must(m.t, err)
+	if !reflect.DeepEqual(first, second) {
+		m.t.Fatalf("judged twice:\n%s\n%s", show(first), show(second))
+	}
+}
+
+func (m *machine) input() judge.Input {
 	input := judge.Input{
 		S: m.s, L: m.l, R: m.r, Reference: m.reference,
 		Form: m.store.form, Columns: m.store.columns(),
@@ -115,25 +137,7 @@ func (m *machine) judge() *judge.Verdict {
 	if m.inL < m.inS {
 		input.Later = m.arrivals[m.inL:m.inS]
 	}
-	next := m.nextKey
-	verdict, err := judge.Judge(input)
-	must(m.t, err)
-	after := m.nextKey
-	m.nextKey = next
-	again, err := judge.Judge(input)
-	must(m.t, err)
-	m.nextKey = after
-	if !reflect.DeepEqual(verdict, again) {
-		m.t.Fatalf("judged twice:\n%s\n%s", show(verdict), show(again))
-	}
-
-	if verdict.State != judge.Invalid {
-		m.l.Keys = verdict.Keys
-		if m.saved {
-			m.reference = m.l
-		}
-	}
-	return verdict
+	return input
 }
 
 // settled reports whether the verdict lets contents move.
@@ -297,133 +301,6 @@ func (m *machine) apply(content table.Content, changes table.Changes) table.Cont
 	keys, err := table.Apply(&out, content, changes, table.ApplyOptions{Dialect: check.Dialect, RowStore: m.store.form == backends.Rows})
 	must(m.t, err)
 	return table.Content{Source: bytes.NewReader(out.Bytes()), Keys: keys}
-}
-
-// remote is a store with one table.
-type remote struct {
-	t       rapid.TB
-	form    backends.Form
-	version int
-
-	document []byte // document store
-
-	header []string // row store
-	ids    []string
-	rows   map[string][]string
-	hide   bool // ids are not shown (-o row_id=hide)
-}
-
-func (r *remote) content() table.Content {
-	if r.form == backends.Documents {
-		return table.Content{Source: bytes.NewReader(slices.Clone(r.document))}
-	}
-	var out bytes.Buffer
-	w := csv.NewWriter(&out)
-	var keys table.Keys
-	must(r.t, w.Write(r.shown(table.RowIDColumn, r.header)))
-	for _, id := range r.ids {
-		must(r.t, w.Write(r.shown(id, r.rows[id])))
-		keys.Add(table.Key(id))
-	}
-	w.Flush()
-	return table.Content{Source: bytes.NewReader(out.Bytes()), Keys: keys}
-}
-
-func (r *remote) shown(id string, cells []string) []string {
-	if r.hide {
-		return cells
-	}
-	return append([]string{id}, cells...)
-}
-
-func (r *remote) columns() []table.Column {
-	if r.form == backends.Documents {
-		return nil
-	}
-	var columns []table.Column
-	for _, name := range r.header {
-		columns = append(columns, table.Column{Name: name, Type: table.Text})
-	}
-	return columns
-}
-
-// foreign takes ids over that have the shape of this table's ids.
-func (r *remote) foreign(id string) table.ForeignKey {
-	if strings.HasPrefix(id, "mine") || strings.HasPrefix(id, "theirs") {
-		return table.ForeignAdopt
-	}
-	return table.ForeignRefuse
-}
-
-func (r *remote) put(document []byte) {
-	r.document = document
-	r.version++
-}
-
-// insert, set and remove are a colleague's edits of row i.
-func (r *remote) insert(i int, id string, row []string) {
-	if r.form == backends.Rows {
-		r.version++
-		r.ids = slices.Insert(r.ids, i, id)
-		r.rows[id] = row
-		return
-	}
-	r.edit(func(records [][]string) [][]string { return slices.Insert(records, i+1, row) })
-}
-
-func (r *remote) set(i, column int, cell string) {
-	if r.form == backends.Rows {
-		r.version++
-		r.rows[r.ids[i]][column] = cell
-		return
-	}
-	r.edit(func(records [][]string) [][]string {
-		records[i+1][column] = cell
-		return records
-	})
-}
-
-func (r *remote) remove(i int) {
-	if r.form == backends.Rows {
-		r.version++
-		delete(r.rows, r.ids[i])
-		r.ids = slices.Delete(r.ids, i, i+1)
-		return
-	}
-	r.edit(func(records [][]string) [][]string { return slices.Delete(records, i+1, i+2) })
-}
-
-func (r *remote) edit(change func(records [][]string) [][]string) {
-	r.put(format(r.t, change(parse(r.t, r.document)), false))
-}
-
-// apply makes row changes as Ragas does: by id, and only the cells that differ.
-func (r *remote) apply(changes table.Changes) {
-	r.version++
-	for _, c := range changes.Rows {
-		id := string(c.Key)
-		old, there := r.rows[id]
-		switch c.Op {
-		case table.Append:
-			if there {
-				r.t.Fatalf("append of row %s, which the store has", id)
-			}
-			r.ids = append(r.ids, id)
-			r.rows[id] = slices.Clone(c.After)
-		case table.Update:
-			if !there {
-				r.t.Fatalf("update of row %s, which the store does not have", id)
-			}
-			for i := range c.After {
-				if c.Before[i] != c.After[i] {
-					old[i] = c.After[i]
-				}
-			}
-		case table.Delete:
-			delete(r.rows, id)
-			r.ids = slices.DeleteFunc(r.ids, func(x string) bool { return x == id })
-		}
-	}
 }
 
 // --- helpers

@@ -201,6 +201,16 @@ func TestSameEditOnBothSidesIsNoConflict(t *testing.T) {
 	}
 }
 
+// TestMovedAndEditedRowKeepsItsKey: another row stands alone in its old place.
+func TestMovedAndEditedRowKeepsItsKey(t *testing.T) {
+	f := documents(t, "q,a,s\none,1,x\ntwo,2,y\nthree,3,z\n")
+	v := f.saved("q,a,s\nthree,33,z\ntwo,2,y\n")
+	wantCounts(t, v, 0, 1, 1)
+	if v.Keys.At(0) != "#3" || v.Keys.At(1) != "#2" {
+		t.Fatalf("keys %s %s", v.Keys.At(0), v.Keys.At(1))
+	}
+}
+
 // TestRowAddedByBothIsOne: a push whose answer was lost, found by a reload.
 func TestRowAddedByBothIsOne(t *testing.T) {
 	f := documents(t, small)
