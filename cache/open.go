@@ -235,8 +235,11 @@ func (t *Table) flushHandle(ctx context.Context, h *Handle, caller Caller) error
 	if err != nil {
 		return fmt.Errorf("%s: the save is on disk but could not be noted: %w", t.path(), err)
 	}
-	if !mine || !changed && !wrote {
+	if !mine || !h.wrote.Load() && !changed {
 		return nil
+	}
+	if !changed && !wrote {
+		return t.foundInvalid(seq)
 	}
 	if err := t.checkNow(seq); err != nil {
 		return err
@@ -245,6 +248,19 @@ func (t *Table) flushHandle(ctx context.Context, h *Handle, caller Caller) error
 		return t.pushNow(ctx)
 	}
 	return nil
+}
+
+// foundInvalid answers a further close of the same bytes. A child that was
+// forked while the file was open closes it first: what that close was told, the
+// program that wrote must be told too.
+func (t *Table) foundInvalid(seq uint64) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	d := t.rec.Decision
+	if d == nil || d.State != "invalid" || d.Seq != seq || t.rec.Save.Seq != seq {
+		return nil
+	}
+	return fmt.Errorf("%s: %w: %s", t.path(), ErrInvalid, d.Reason)
 }
 
 func (t *Table) otherWriters(h *Handle) []*Handle {

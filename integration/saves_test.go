@@ -361,3 +361,21 @@ func TestGuardUndo(t *testing.T) {
 		t.Error("discard did not go back to what the store has")
 	}
 }
+
+// TestEveryCloseIsTold: a child that was forked while a table was open closes it
+// first. The program that wrote is told all the same that its save is no table.
+func TestEveryCloseIsTold(t *testing.T) {
+	t.Parallel()
+	m := saveMount(t)
+	f, err := os.OpenFile(m.Path(qa), os.O_WRONLY|os.O_TRUNC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.WriteString(tableOf(0, 1000) + "1,2,3,4\n"); err != nil {
+		t.Fatal(err)
+	}
+	m.Sh("true") // every child closes our descriptors when it executes its program
+	if errno := errnoOf(f.Close()); errno != syscall.EBADMSG {
+		t.Errorf("close: %v, want %v", errno, syscall.EBADMSG)
+	}
+}
