@@ -48,7 +48,7 @@ install: build
 	install -D -m 0755 $(BIN)/ragasfs $(DESTDIR)$(PREFIX)/bin/ragasfs
 
 deps:
-	bash scripts/deps.sh fuse3 python3 python3-venv vim git rsync zip unzip xxd file patch sqlite3
+	bash scripts/deps.sh fuse3 python3 python3-venv vim git rsync zip unzip xxd file patch sqlite3 perl emacs-nox nano
 
 venv:
 	bash scripts/venv.sh $(CACHE)/venv

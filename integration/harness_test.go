@@ -122,6 +122,13 @@ func mount(t testing.TB, source string, options ...string) *mounted {
 	return m
 }
 
+// in is the same mount for a subtest: what fails, fails that.
+func (m *mounted) in(t testing.TB) *mounted {
+	sub := *m
+	sub.t = t
+	return &sub
+}
+
 // prepare is mount, but does not mount yet.
 func prepare(t testing.TB, source string, options ...string) *mounted {
 	t.Helper()
@@ -261,10 +268,14 @@ func (m *mounted) Sh(script string) string {
 	return r.Out
 }
 
-// TrySh is Sh where it may fail.
+// TrySh is Sh where it may fail. What still runs after two minutes is killed.
 func (m *mounted) TrySh(script string) result {
 	m.t.Helper()
-	cmd := exec.CommandContext(m.t.Context(), "bash", "-c", script)
+	ctx, cancel := context.WithTimeout(m.t.Context(), 2*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "bash", "-c", script)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.Dir = m.Dir
 	cmd.Env = append(slices.Clone(m.env), "M="+m.Dir, "R="+m.Root, "HOME="+m.temp, "LC_ALL=C.UTF-8", "TZ=UTC")
 	cmd.WaitDelay = time.Second
