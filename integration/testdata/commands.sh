@@ -201,6 +201,7 @@ tar -C p -xf "$OUT/p.tar"; mkdir p/unpacked && tar -C p/unpacked -xpf "$OUT/p.ta
 
 #: 59 zip
 (cd p && zip -qr "$OUT/p.zip" experiments) && unzip -qo "$OUT/p.zip" -d p && unzip -l "$OUT/p.zip" | awk '{ print $1, $4 }' | tail -n +4 | sort; rm "$OUT/p.zip"
+find p/experiments -type f | sort | while read -r f; do touch "$f"; done # zip keeps whole seconds only: their order would be chance
 
 #: 60 sort into itself
 (head -n 1 p/datasets/renamed.csv; tail -n +2 p/datasets/renamed.csv | sort -r) > p/notes/sorted && sort -o p/notes/sorted p/notes/sorted; cat p/notes/sorted
