@@ -151,6 +151,9 @@ func (t *Table) backToStore(ctx context.Context) error {
 			return err
 		}
 	}
+	if back, err := t.backToKept(); back || err != nil {
+		return err
+	}
 	if !inStore {
 		t.mu.Lock()
 		t.rec.Gone = &gone{Since: time.Now().Add(-time.Hour)}

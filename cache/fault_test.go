@@ -20,7 +20,7 @@ func TestEveryCallFailsOnce(t *testing.T) {
 		if t.Failed() {
 			return
 		}
-		for _, at := range some(t, len(names), 25) {
+		for _, at := range some(t, len(names), 12) {
 			t.Run(fmt.Sprintf("%d %s", at, strings.ReplaceAll(names[at-1], "/", ".")), func(t *testing.T) {
 				s := newScenario(t, form, at, true)
 				s.run()

@@ -189,6 +189,9 @@ func (f *File) SetAttr(ctx context.Context, set SetAttr, h *Handle) (Attr, error
 	if err := setDiskAttr(path, unix.AT_SYMLINK_NOFOLLOW, set); err != nil {
 		return Attr{}, err
 	}
+	if t, _, _ := f.place(); t != nil && set.Mtime != nil {
+		t.noticeOutsideHandle(f) // after a crash other times must not look like other bytes
+	}
 	return f.diskAttr()
 }
 

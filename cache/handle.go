@@ -84,23 +84,48 @@ func (h *Handle) lockForWrite(off int64) error {
 	}
 }
 
-// pwrite writes all of p. (os.File.WriteAt refuses files opened with O_APPEND.)
+// pwrite writes all of p, or, behind the end, nothing: half a record that a full
+// disk has left would look like one. (os.File.WriteAt refuses files opened with
+// O_APPEND.)
 func (h *Handle) pwrite(p []byte, off int64) (int, error) {
+	fd := int(h.fd.Fd())
+	var before unix.Stat_t
+	if err := unix.Fstat(fd, &before); err != nil {
+		return 0, os.NewSyscallError("fstat", err)
+	}
 	done := 0
 	for done < len(p) {
-		n, err := unix.Pwrite(int(h.fd.Fd()), p[done:], off+int64(done))
-		if errors.Is(err, unix.EINTR) {
+		n, err := unix.Pwrite(fd, p[done:], off+int64(done))
+		switch {
+		case errors.Is(err, unix.EINTR):
 			continue
+		case err != nil:
+			err = os.NewSyscallError("pwrite", err)
+		case n == 0:
+			err = io.ErrShortWrite
 		}
 		if err != nil {
-			return done, os.NewSyscallError("pwrite", err)
-		}
-		if n == 0 {
-			return done, io.ErrShortWrite
+			return h.takeBack(before.Size, off, done), err
 		}
 		done += n
 	}
 	return done, nil
+}
+
+// takeBack cuts off what a failed write has added to a file of that size, unless
+// somebody else has written behind it. It returns how many bytes are left of it.
+func (h *Handle) takeBack(size, off int64, done int) int {
+	if h.flags&syscall.O_APPEND != 0 {
+		off = size
+	}
+	var now unix.Stat_t
+	if done == 0 || unix.Fstat(int(h.fd.Fd()), &now) != nil || now.Size <= size || now.Size != off+int64(done) {
+		return done
+	}
+	if h.fd.Truncate(max(size, off)) != nil {
+		return done
+	}
+	return int(max(size-off, 0))
 }
 
 // unprotect makes the file its own before bytes are overwritten that others need.

@@ -105,7 +105,9 @@ func (t *Table) savedLocked(f *File, h *Handle) (changed bool, err error) {
 		return changed, err
 	}
 	t.rec.Save.Open = false
-	t.rec.Kept, t.rec.KeptSave, t.rec.Rewritten = content{}, save{}, false
+	if h == nil || !h.failed.Load() { // else discard goes back to what is kept
+		t.rec.Kept, t.rec.KeptSave, t.rec.Rewritten = content{}, save{}, false
+	}
 	return changed, t.saveLocked(state.Normal)
 }
 
@@ -176,9 +178,17 @@ func (t *Table) describeLocked(s *save, tgen uint64, size int64, h *Handle) {
 			s.Doubt = r.Save.Doubt
 		}
 	}
-	if h != nil {
-		s.Killed = h.failed.Load()
+	if h != nil && h.failed.Load() {
+		t.cutOffLocked(s, tgen, size)
 	}
+}
+
+// cutOffLocked notes that the writer could not finish. A last record that may be
+// half of one is not sent.
+func (t *Table) cutOffLocked(s *save, gen uint64, size int64) {
+	s.Killed = true
+	ended, err := t.endsRecord(gen, size)
+	s.Torn = err == nil && !ended
 }
 
 // knownByLocked is knower.of with all sightings taken.
@@ -226,7 +236,7 @@ func (t *Table) flushHandle(ctx context.Context, h *Handle, caller Caller) error
 	h.unchecked.Store(false)
 	if err == nil && killed && t.rec.L.Gen == h.file.tgenNow() && (h.wrote.Load() || changed) {
 		// Also where a child of it has closed the same file before.
-		t.rec.Save.Killed = true
+		t.cutOffLocked(&t.rec.Save, t.rec.L.Gen, t.rec.L.Len)
 		err = t.saveLocked(state.Normal)
 	}
 	mine := t.rec.Gone == nil && t.rec.L.Gen == h.file.tgenNow()

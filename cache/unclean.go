@@ -105,6 +105,8 @@ func (t *Table) recoverContentLocked(clean bool) error {
 		return t.backToKeptLocked()
 	case !r.Kept.none(), r.Rewritten, st.Size < r.Save.Len:
 		return t.holdFoundLocked(&st)
+	case st.Size == r.Save.Len && !r.Save.Open:
+		return t.changedAtRestLocked(&st)
 	}
 	return t.grownLocked(&st)
 }
@@ -164,6 +166,24 @@ func (t *Table) endsRecord(gen uint64, size int64) (bool, error) {
 	return last[0] == '\n' || last[0] == '\r', nil
 }
 
+// changedAtRestLocked: the file has other times than were noted, and nobody has
+// written to it through us. If it was clean, what the store has tells whether its
+// bytes are still good.
+func (t *Table) changedAtRestLocked(st *unix.Stat_t) error {
+	if t.dirtyLocked() {
+		if err := t.holdFoundLocked(st); err != nil {
+			return err
+		}
+		t.holdLocked(lostReason)
+		return t.saveLocked(state.Normal)
+	}
+	t.rec.Save.Mtime, t.rec.Save.Ctime = st.Mtim.Nano(), st.Ctim.Nano()
+	if !t.rec.InStore {
+		return t.saveLocked(state.Normal)
+	}
+	return t.forgetStoreLocked(lostReason)
+}
+
 // backToKeptLocked goes back to the last save that was complete, and is not sent
 // yet. What was being written over it goes to lost+found.
 func (t *Table) backToKeptLocked() error {
@@ -182,6 +202,27 @@ func (t *Table) backToKeptLocked() error {
 	}
 	r.Save.Len, r.Save.Mtime, r.Save.Ctime = st.Size, st.Mtim.Nano(), st.Ctim.Nano()
 	return t.ownFileLocked(st.Size)
+}
+
+// backToKept goes back from a save that failed to the complete one that it was
+// written over, if that is not sent yet.
+func (t *Table) backToKept() (bool, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	kept, how := t.rec.Kept, t.rec.KeptSave
+	if kept.none() || how.Seq <= t.rec.CleanSeq {
+		return false, nil
+	}
+	t.rec.Decision, t.rec.Pending = nil, PendingRows{}
+	if err := t.showLocked(kept, time.Now()); err != nil {
+		return true, err
+	}
+	s := &t.rec.Save
+	s.Seq, s.Time = s.Seq+1, time.Now()
+	s.How, s.Known, s.Doubt, s.Synced, s.Killed = how.How, how.Known, how.Doubt, how.Synced, how.Killed
+	t.firstDirty = time.Now()
+	t.wakeLocked(t.settleLocked())
+	return true, t.saveLocked(state.Normal)
 }
 
 // holdFoundLocked holds a content of which nobody knows whether it is complete.

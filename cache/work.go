@@ -340,6 +340,9 @@ func (t *Table) sendableLocked(forced bool) (sendable, bool) {
 func (t *Table) failed(what string, err error) time.Duration {
 	if errors.Is(err, errLost) {
 		t.lose(err)
+		if t.atOnce() {
+			return time.Millisecond
+		}
 	}
 	wait := t.c.health.failed(err)
 	t.mu.Lock()
