@@ -93,7 +93,7 @@ func (k *knower) take(s sighting) {
 	key := knowKey{s.table, proc}
 	k.mu.Lock()
 	list := k.known[key]
-	if n := len(list); n > 0 && list[n-1].Arrival >= s.arrival {
+	if n := len(list); n > 0 && list[n-1].Arrival == s.arrival {
 		k.mu.Unlock()
 		return
 	}
@@ -123,24 +123,30 @@ func (k *knower) wait() {
 }
 
 // of returns the last arrival that the process knew at the event before, and the
-// first one of which that can't be said (0: none). newest is the newest arrival
-// in the table: what a writer that never opened it is taken to know, with doubt.
+// first one of which that can't be said (0: none): it had the table open both
+// without and with it. What counts is what it read last. newest is the newest
+// arrival that the mount shows: what a writer that never opened the table is taken
+// to know, with doubt.
 func (k *knower) of(t *Table, proc process, before uint64, newest int64) (known, doubt int64) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	var seen []knowledge
+	oldest, seen := int64(0), false
 	for _, x := range k.known[knowKey{t.id, proc}] {
-		if x.Seq <= before {
-			seen = append(seen, x)
+		if x.Seq > before {
+			continue
 		}
+		if !seen || x.Arrival < oldest {
+			oldest = x.Arrival
+		}
+		known, seen = x.Arrival, true
 	}
-	switch len(seen) {
-	case 0:
+	switch {
+	case !seen:
 		return newest, 1
-	case 1:
-		return seen[0].Arrival, 0
+	case oldest < known:
+		return known, oldest + 1
 	}
-	return seen[len(seen)-1].Arrival, seen[0].Arrival + 1
+	return known, 0
 }
 
 // load reads what is known from the state, for processes that still run.

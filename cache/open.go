@@ -197,6 +197,9 @@ func (t *Table) knownByLocked(proc process, before uint64) (known, doubt int64) 
 		return 0, 0
 	}
 	newest := t.rec.S.Arrival
+	if !t.rec.L.none() {
+		newest = min(newest, t.rec.L.Arrival) // nobody can have seen what is not shown
+	}
 	if proc == "" {
 		return newest, 1
 	}
