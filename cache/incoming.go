@@ -31,7 +31,7 @@ func (t *Table) incoming() error {
 		return err
 	}
 	defer s.close()
-	s.input.Guard, s.input.Confirmed = judge.GuardOff, true
+	s.input.Guard = judge.GuardOff
 	s.input.Writer = judge.Writer{}
 	s.input.Doubtful = nil
 	v, err := judge.Judge(s.input)
