@@ -18,10 +18,10 @@ func tables() []cache.TableStatus {
 	return []cache.TableStatus{
 		{Path: "p/datasets/clean.csv", State: "clean", Rows: 3},
 		{Path: "p/datasets/dirty.csv", State: "dirty", Pending: cache.PendingRows{Append: 2, Update: 1}, TableOp: &create, Since: &since},
-		{Path: "p/datasets/held.csv", State: "held", Reason: "every row is gone"},
+		{Path: "p/datasets/held.csv", State: "held", Reason: "every row is gone (ragasfs confirm held.csv | ragasfs discard held.csv)"},
 		{Path: "p/datasets/in valid.csv", State: "invalid", Error: "line 3, column 2: bare quote"},
 		{Path: "q/experiments/rejected.csv", State: "rejected", Error: "too long"},
-		{Path: "q/experiments/conflict.csv", State: "conflict", Reason: "1 cell"},
+		{Path: "q/experiments/conflict.csv", State: "conflict", Reason: "1 cell; ragasfs confirm sends ours"},
 	}
 }
 

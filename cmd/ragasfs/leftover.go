@@ -40,12 +40,21 @@ func trouble(t cache.TableStatus) string {
 			text += " (" + changes + ")"
 		}
 	}
-	for _, why := range []string{t.Reason, t.Error} {
+	for _, why := range []string{withoutCommand(t.Reason), t.Error} {
 		if why != "" {
 			text += ": " + why
 		}
 	}
 	return text
+}
+
+// withoutCommand cuts off the command with which a reason ends, for those who read
+// it in status.json: remedy says it with the whole path.
+func withoutCommand(reason string) string {
+	for _, start := range []string{" (ragasfs ", "; ragasfs "} {
+		reason, _, _ = strings.Cut(reason, start)
+	}
+	return reason
 }
 
 // remedy names the command that settles the state of a table.
