@@ -28,7 +28,7 @@ func (s *Service) writable(r *http.Request, i *item) *failure {
 }
 
 // preflight answers 200 where a file of this name could be made.
-func (s *Service) preflight(q request, w http.ResponseWriter, _ *http.Request) *failure {
+func (s *Service) preflight(q request, w http.ResponseWriter, r *http.Request) *failure {
 	var wanted newItem
 	if f := q.decode(&wanted); f != nil {
 		return f
@@ -43,7 +43,9 @@ func (s *Service) preflight(q request, w http.ResponseWriter, _ *http.Request) *
 	if taken != nil {
 		return nameTaken(mini(taken))
 	}
-	faults.WriteJSON(w, http.StatusOK, map[string]any{"upload_url": nil, "upload_token": nil})
+	faults.WriteJSON(w, http.StatusOK, map[string]any{
+		"upload_url": baseURL(r) + "/api/2.0/files/content", "upload_token": nil,
+	})
 	return nil
 }
 
@@ -55,7 +57,9 @@ func (s *Service) preflightVersion(q request, w http.ResponseWriter, r *http.Req
 	if f := s.writable(r, file); f != nil {
 		return f
 	}
-	faults.WriteJSON(w, http.StatusOK, map[string]any{"upload_url": nil, "upload_token": nil})
+	faults.WriteJSON(w, http.StatusOK, map[string]any{
+		"upload_url": baseURL(r) + "/api/2.0/files/content", "upload_token": nil,
+	})
 	return nil
 }
 
