@@ -8,6 +8,9 @@ SOAK        ?= 50
 LINT_VERSION = v2.15.0
 LINT         = $(CACHE)/bin/golangci-lint-$(LINT_VERSION)
 
+# What the tests start, as Debian packages.
+PACKAGES = fuse3 python3 python3-venv vim emacs-nox nano git file patch perl rsync sqlite3 unzip xxd zip
+
 # The Python with pandas and ragas that tests start (scripts/venv.sh makes it).
 export RAGASFS_PYTHON ?= $(CACHE)/venv/bin/python
 
@@ -48,7 +51,7 @@ install: build
 	install -D -m 0755 $(BIN)/ragasfs $(DESTDIR)$(PREFIX)/bin/ragasfs
 
 deps:
-	bash scripts/deps.sh fuse3 python3 python3-venv vim git rsync zip unzip xxd file patch sqlite3 perl emacs-nox nano
+	bash scripts/deps.sh $(PACKAGES)
 
 venv:
 	bash scripts/venv.sh $(CACHE)/venv

@@ -153,7 +153,7 @@ func compareLarge(t *testing.T, name string) {
 	if len(got.Changes.Rows) != updates || got.Keys.Len() != int(rows) {
 		t.Fatalf("%d changes, %d keys", len(got.Changes.Rows), got.Keys.Len())
 	}
-	fmt.Printf("memory: %d %d\n", before, highWater(t)) //nolint:forbidigo // the parent process reads it
+	t.Logf("memory: %d %d", before, highWater(t)) // the test that started this process reads it
 }
 
 func mustCompareSources(t *testing.T, old, new Content) *Comparison {
