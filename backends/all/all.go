@@ -3,6 +3,7 @@ package all
 
 import (
 	"github.com/ragasfs/ragasfs/backends"
+	"github.com/ragasfs/ragasfs/backends/boxcsv"
 	"github.com/ragasfs/ragasfs/backends/localcsv"
 	"github.com/ragasfs/ragasfs/backends/memory"
 	"github.com/ragasfs/ragasfs/backends/ragasapp"
@@ -14,5 +15,6 @@ func Registry() backends.Registry {
 	registry.Register(localcsv.Factory())
 	registry.Register(memory.Factory())
 	registry.Register(ragasapp.Factory())
+	registry.Register(boxcsv.Factory())
 	return registry
 }

@@ -9,7 +9,7 @@ import (
 
 func TestEveryBackendIsDescribed(t *testing.T) {
 	registry := all.Registry()
-	for _, name := range []string{"local/csv", "memory", "ragas/app"} {
+	for _, name := range []string{"local/csv", "memory", "ragas/app", "box/csv"} {
 		if !slices.Contains(registry.Names(), name) {
 			t.Errorf("%s is missing in %v", name, registry.Names())
 		}
