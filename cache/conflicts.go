@@ -20,91 +20,76 @@ func putBlob(tx *state.Tx, kind, id string, v any) error {
 	return tx.Put(kind, id, blob{Data: data})
 }
 
-func (t *Table) conflictList() []conflictRecord {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return slices.Clone(t.conflicts)
+// openConflictsLocked is the number of conflicts that nobody has decided yet.
+func (t *Table) openConflictsLocked() int {
+	n := 0
+	for i := range t.conflicts {
+		if t.conflicts[i].Decided == table.Hold {
+			n++
+		}
+	}
+	return n
 }
 
-// filterConflicts takes cells in conflict out of what is sent: those found now,
-// and those found before and not decided yet. The file keeps ours, the store
-// theirs.
-func (s *shot) filterConflicts(v *judge.Verdict) error {
+// resolverLocked decides conflicts for a verdict: as a person has decided about
+// just these values, else as the mount was told to (-o on_conflict).
+func (s *shot) resolverLocked() func(table.Conflict) table.Resolution {
+	usual := s.t.c.cfg.OnConflict
+	decided := map[table.Conflict]table.Resolution{}
+	for i := range s.t.conflicts {
+		if c := &s.t.conflicts[i]; c.Decided != table.Hold {
+			decided[c.Conflict] = c.Decided
+		}
+	}
+	s.asked = map[table.Conflict]bool{}
+	return func(c table.Conflict) table.Resolution {
+		if r, found := decided[c]; found {
+			s.asked[c] = true
+			return r
+		}
+		return usual
+	}
+}
+
+// noteConflicts writes down what is in conflict now. It replaces what was: those
+// that a verdict no longer finds are over.
+func (s *shot) noteConflicts(v *judge.Verdict) error {
 	t := s.t
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	before := len(t.conflicts)
-	now := v.Merged.Conflicts
-	var open []conflictRecord
+	since := map[table.Conflict]time.Time{}
+	var now []conflictRecord
 	for _, c := range t.conflicts {
-		if slices.ContainsFunc(now, func(n table.Conflict) bool { return n.Key == c.Key && n.Column == c.Column }) {
-			continue // found again, with today's values
-		}
-		if holdBack(v, &c.Conflict) {
-			open = append(open, c)
+		since[c.Conflict] = c.Since
+		if c.Decided != table.Hold && s.asked[c.Conflict] {
+			now = append(now, c)
 		}
 	}
-	for _, c := range now {
-		r := conflictRecord{Conflict: c, Since: time.Now()}
-		open = append(open, r)
-		t.c.log.Warn("conflict", "path", t.path(), "row", string(c.Key), "column", c.Column,
-			"reason", "changed here and in the store", "remedy", "ragasfs confirm "+t.path()+" sends ours, ragasfs discard takes theirs")
+	for _, c := range v.Merged.Conflicts {
+		r := conflictRecord{Conflict: c, Since: since[c]}
+		if r.Since.IsZero() {
+			r.Since = time.Now()
+			t.c.log.Warn("conflict", "path", t.path(), "row", string(c.Key), "column", c.Column,
+				"reason", "changed here and in the store", "remedy", "ragasfs confirm "+t.path()+" sends ours, ragasfs discard takes theirs")
+		}
+		now = append(now, r)
 	}
-	t.conflicts = open
-	if len(open) == 0 && before == 0 {
+	if len(now) == 0 && len(t.conflicts) == 0 {
 		return nil
 	}
-	if len(open) > 0 {
-		v.Exact = false
-	}
+	t.conflicts = now
 	return t.c.db.Update(state.Normal, t.putConflicts)
 }
 
-// holdBack removes one cell from what is sent, and has the document keep theirs.
-// False: the conflict is over, the file says what the store says.
-func holdBack(v *judge.Verdict, c *table.Conflict) bool {
-	send := &v.Merged.Send
-	at := slices.Index(send.NewHeader, c.Column)
-	for i := range send.Rows {
-		row := &send.Rows[i]
-		if row.Key != c.Key {
-			continue
-		}
-		if row.Op != table.Update || at < 0 || at >= len(row.After) || at >= len(row.Before) || len(send.Columns) > 0 {
-			return false // the row as a whole was decided by a later save
-		}
-		if row.After[at] == row.Before[at] {
-			return false
-		}
-		c.Ours, c.Theirs = row.After[at], row.Before[at]
-		ours := slices.Clone(row.After)
-		row.After = slices.Clone(row.After)
-		row.After[at] = c.Theirs
-		keepTheirs(&v.Merged.Document, *send, row.Key, ours, row.After)
-		if slices.Equal(row.After, row.Before) {
-			send.Rows = slices.Delete(send.Rows, i, i+1)
-		}
-		return true
-	}
-	return false
-}
-
-// keepTheirs makes the document differ from L in a row: ours -> theirs.
-func keepTheirs(d *table.Changes, send table.Changes, key table.Key, ours, theirs []string) {
-	for i := range d.Rows {
-		if d.Rows[i].Key == key && d.Rows[i].Op == table.Update {
-			for j := range min(len(theirs), len(d.Rows[i].After)) {
-				if ours[j] != theirs[j] {
-					d.Rows[i].After[j] = theirs[j]
-				}
-			}
-			return
+// decideConflictsLocked notes, power safe, what a person says about all open
+// conflicts. It is carried out by the next verdict.
+func (t *Table) decideConflictsLocked(r table.Resolution) error {
+	for i := range t.conflicts {
+		if t.conflicts[i].Decided == table.Hold {
+			t.conflicts[i].Decided = r
 		}
 	}
-	if len(d.NewHeader) == 0 {
-		d.OldHeader, d.NewHeader = send.NewHeader, send.NewHeader
-	}
-	d.Rows = append(d.Rows, table.Change{Op: table.Update, Key: key, Before: ours, After: slices.Clone(theirs)})
+	return t.saveWithLocked(state.Full, t.putConflicts)
 }
 
 // putConflicts writes the open conflicts down.

@@ -90,13 +90,13 @@ func (t *Table) writeName() error {
 func (t *Table) refsLocked() []*content {
 	refs := []*content{&t.rec.S, &t.rec.R, &t.rec.J, &t.rec.Kept}
 	for s := range t.shots {
-		refs = append(refs, &s.held, &s.document)
+		refs = append(refs, &s.held, &s.document, &s.agreed)
 	}
 	for p := range t.pins {
 		refs = append(refs, &p.content)
 	}
 	if t.intent != nil {
-		refs = append(refs, &t.intent.Frozen, &t.intent.Document)
+		refs = append(refs, &t.intent.Frozen, &t.intent.Document, &t.intent.Agreed)
 	}
 	return refs
 }

@@ -74,13 +74,9 @@ func (t *Table) confirm() (bool, error) {
 		t.quiet = time.Time{}
 		t.wakeLocked(0)
 		return true, t.saveLocked(state.Full)
-	case len(t.conflicts) > 0:
-		t.conflicts = nil
-		if err := t.c.db.Update(state.Full, t.putConflicts); err != nil {
-			return false, err
-		}
+	case t.openConflictsLocked() > 0:
 		t.resaveLocked()
-		return true, t.saveLocked(state.Full)
+		return true, t.decideConflictsLocked(table.Ours)
 	case len(t.parked) > 0:
 		t.worker.retry = true
 		t.resaveLocked()
@@ -89,13 +85,14 @@ func (t *Table) confirm() (bool, error) {
 	return false, nil
 }
 
-// resaveLocked makes L count as a new save: it is judged again.
+// resaveLocked makes L count as a new save by the same writer: it is judged again.
 func (t *Table) resaveLocked() {
+	confirmed := t.rec.Confirmed == t.rec.Save.Seq && t.rec.Confirmed != 0
 	t.rec.Save.Seq++
 	t.rec.Save.Time = time.Now()
-	t.rec.Save.Known, t.rec.Save.Doubt = t.rec.S.Arrival, 0
-	t.rec.L.Arrival = t.rec.S.Arrival
-	t.rec.Confirmed = t.rec.Save.Seq
+	if confirmed {
+		t.rec.Confirmed = t.rec.Save.Seq
+	}
 	t.quiet = time.Time{}
 	t.wakeLocked(0)
 }
@@ -110,7 +107,7 @@ func (t *Table) discard(ctx context.Context) (bool, error) {
 	defer t.end()
 	t.mu.Lock()
 	rec := t.rec
-	conflicts := len(t.conflicts) > 0
+	conflicts := t.openConflictsLocked() > 0
 	parked := len(t.parked) > 0
 	decided := t.decidedLocked()
 	dirty := t.dirtyLocked()
@@ -209,64 +206,23 @@ func (t *Table) backToStore(ctx context.Context) error {
 
 // takeTheirs gives the cells in conflict the store's value and keeps everything else.
 func (t *Table) takeTheirs() error {
-	if err := t.ensureKeys(); err != nil {
-		return err
-	}
 	t.mu.Lock()
-	conflicts := t.conflicts
-	l := t.rec.J
-	if !l.same(t.rec.L) || l.Keys == 0 {
-		l = t.rec.L
+	l := t.rec.L
+	if t.writingLocked(l.Gen) {
+		t.mu.Unlock()
+		return fmt.Errorf("%s: a program is writing to it; close it there and try again: %w", t.path(), ErrPending)
 	}
 	t.mu.Unlock()
-	if l.Keys == 0 {
-		return fmt.Errorf("%s: a newer save is being judged; try again in a moment: %w", t.path(), ErrPending)
-	}
 	if err := t.keepCopy(l, "discard"); err != nil {
 		return err
 	}
-	changes, err := t.theirs(l, conflicts)
-	if err != nil {
-		return err
-	}
-	p := t.pin(func(*record) content { return l })
-	defer p.release()
-	x, err := t.applyTo(p, changes)
-	if err != nil {
-		return err
-	}
 	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.rec.L.Gen != l.Gen {
-		return fmt.Errorf("%s: saved meanwhile; try again: %w", t.path(), ErrPending)
-	}
-	t.conflicts = nil
-	if err := t.c.db.Update(state.Full, t.putConflicts); err != nil {
+	t.rec.Behind = true
+	err := t.decideConflictsLocked(table.Theirs)
+	t.mu.Unlock()
+	if err != nil {
 		return err
 	}
-	x.Arrival = t.rec.S.Arrival
-	t.rec.J = x
-	if err := t.showLocked(x, time.Now()); err != nil {
-		return err
-	}
-	t.resaveLocked()
-	return t.saveLocked(state.Full)
-}
-
-// theirs are the changes that set the cells in conflict to the store's value.
-func (t *Table) theirs(l content, conflicts []conflictRecord) (table.Changes, error) {
-	src, err := t.openContent(l)
-	if err != nil {
-		return table.Changes{}, err
-	}
-	defer src.close()
-	keys, err := t.keysOf(l)
-	if err != nil {
-		return table.Changes{}, err
-	}
-	byKey := map[table.Key][]conflictRecord{}
-	for _, c := range conflicts {
-		byKey[c.Key] = append(byKey[c.Key], c)
-	}
-	return setCells(src, keys, byKey, t.c.rowStore())
+	t.wake(0)
+	return t.incoming()
 }

@@ -2,11 +2,13 @@ package cache
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/ragasfs/ragasfs/backends"
 	"github.com/ragasfs/ragasfs/backends/table"
 	"github.com/ragasfs/ragasfs/cache/judge"
+	"github.com/ragasfs/ragasfs/cache/state"
 )
 
 // incoming binds the name to what file and store say together: L with what came
@@ -18,8 +20,9 @@ func (t *Table) incoming() error {
 	t.mu.Lock()
 	clean := t.rec.L.same(t.rec.S)
 	moved := !t.rec.R.same(t.rec.S)
+	disputed := len(t.conflicts) > 0
 	document := t.c.props.Form == backends.Documents
-	if clean && moved && document {
+	if clean && moved && document && !disputed {
 		defer t.mu.Unlock()
 		t.rec.S = t.rec.R
 		t.rec.J = content{}
@@ -38,13 +41,13 @@ func (t *Table) incoming() error {
 	if err != nil {
 		return fmt.Errorf("%s: taking in changes: %w", t.path(), err)
 	}
-	if v.State == judge.Invalid {
-		return nil // it stays as it is until a better save
+	if v.State == judge.Invalid || v.State == judge.Held {
+		return nil // it stays as it is until a better save, or a better version in the store
 	}
-	if err := s.filterConflicts(v); err != nil {
+	if err := s.noteConflicts(v); err != nil {
 		return err
 	}
-	x, err := t.merged(s, v)
+	m, err := t.takeOver(s, v)
 	if err != nil {
 		return err
 	}
@@ -52,26 +55,83 @@ func (t *Table) incoming() error {
 		t.wake(0)
 		return nil
 	}
+	if disputed && !v.Merged.Take.Empty() {
+		// What was in conflict may come in only now, long after its arrival: who has
+		// read the file since then has not seen it.
+		if m.arrival, err = t.recordArrival(v.Merged.Take); err != nil {
+			return err
+		}
+	}
+	return t.showMerged(m, v)
+}
+
+// takenOver is what the contents become when the file has taken over what came in.
+type takenOver struct {
+	shown, agreed content
+	// same: the store holds nothing but what is shown, and the other way round.
+	same    bool
+	arrival int64 // what was in conflict and came in: its number
+}
+
+// takeOver makes the contents that the merge leads to.
+func (t *Table) takeOver(s *shot, v *judge.Verdict) (m takenOver, err error) {
+	if m.shown, err = t.merged(s, v); err != nil {
+		return m, err
+	}
+	m.agreed = s.rec.R
+	if !v.Agreed.Empty() {
+		if m.agreed, err = t.applied(s.input.R, v.Agreed); err != nil {
+			return m, fmt.Errorf("%s: noting what is agreed: %w", t.path(), err)
+		}
+	}
+	if !v.Merged.Send.Empty() || len(v.Merged.Conflicts) > 0 || len(v.Parked) > 0 {
+		return m, nil
+	}
+	if m.same = t.c.rowStore(); m.same {
+		return m, nil
+	}
+	shown, err := t.openContent(m.shown)
+	if err != nil {
+		return m, err
+	}
+	defer shown.close()
+	r := t.pin(func(r *record) content { return r.R })
+	defer r.release()
+	stored, _, err := r.open()
+	if err != nil {
+		return m, err
+	}
+	defer stored.close()
+	m.same = equalSources(shown, stored)
+	return m, nil
+}
+
+// showMerged moves S and L.
+func (t *Table) showMerged(m takenOver, v *judge.Verdict) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	x.Arrival = t.rec.R.Arrival
-	t.rec.S = t.rec.R
-	t.rec.J = x
-	if len(v.Merged.Send.Rows) == 0 && len(v.Merged.Send.Columns) == 0 && len(t.conflicts) == 0 && !document {
-		t.rec.S, t.rec.R = x, x // row for row the same
+	t.rec.R.Arrival = max(t.rec.R.Arrival, m.arrival)
+	m.shown.Arrival, m.agreed.Arrival = t.rec.R.Arrival, t.rec.R.Arrival
+	t.rec.S = m.agreed
+	if m.same {
+		t.rec.S, t.rec.R = m.shown, m.shown
 	}
-	return t.showLocked(x, time.Now())
+	if t.rec.J.none() {
+		t.rec.J = m.shown
+	}
+	t.conflicts = slices.DeleteFunc(t.conflicts, func(c conflictRecord) bool { return c.Decided == table.Theirs })
+	if err := t.showLocked(m.shown, time.Now()); err != nil {
+		return err
+	}
+	if !v.Merged.Send.Empty() {
+		t.resaveLocked() // it waited for what came in
+	}
+	return t.saveWithLocked(state.Normal, t.putConflicts)
 }
 
 // merged is L with what comes in, with keys.
 func (t *Table) merged(s *shot, v *judge.Verdict) (content, error) {
 	document := t.c.props.Form == backends.Documents
-	if document && s.rec.R.same(s.rec.S) && len(v.Merged.Send.Rows) == 0 && len(t.conflictList()) == 0 && s.rec.S.Keys != 0 {
-		// What was sent last was exactly this.
-		t.mu.Lock()
-		defer t.mu.Unlock()
-		return t.rec.S, nil
-	}
 	g, err := t.newGeneration()
 	if err != nil {
 		return content{}, err

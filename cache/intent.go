@@ -17,7 +17,7 @@ func (t *Table) openIntent(s *shot, v *judge.Verdict, in *intent) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	in.Push, in.Time, in.SaveSeq, in.Exact = randomID(), time.Now(), s.rec.Save.Seq, v.Exact
-	in.Frozen, in.Document = s.held, s.document
+	in.Frozen, in.Document, in.Agreed = s.held, s.document, s.agreed
 	head := sentHead{OldHeader: v.Merged.Send.OldHeader, NewHeader: v.Merged.Send.NewHeader, Columns: v.Merged.Send.Columns}
 	t.intent = in
 	t.c.intents.add(t.id)

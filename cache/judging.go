@@ -82,7 +82,7 @@ func (t *Table) judgeAndPush(ctx context.Context, what sendable, judgeOnly bool)
 		}
 		return t.decide(s, decision{State: "held", Rule: string(v.Rule), Reason: v.Reason})
 	}
-	if err := s.filterConflicts(v); err != nil {
+	if err := s.noteConflicts(v); err != nil {
 		return err
 	}
 	if err := t.notePending(s, v); err != nil {
@@ -148,6 +148,7 @@ func (t *Table) notePending(s *shot, v *judge.Verdict) error {
 	a, u, d := v.Merged.Send.Count()
 	t.rec.Pending = PendingRows{Append: a, Update: u, Delete: d, Columns: len(v.Merged.Send.Columns)}
 	t.rec.Warnings = v.Warnings
+	t.rec.Behind = t.rec.Behind || !v.Merged.Take.Empty()
 	if t.rec.Decision != nil && t.rec.Decision.Op == "" {
 		t.rec.Decision = nil
 	}
@@ -171,9 +172,7 @@ func (t *Table) agree(s *shot, v *judge.Verdict) error {
 	if v.Exact && (t.c.rowStore() || !v.BytesDiffer) {
 		x.Arrival = t.rec.R.Arrival
 		t.rec.S, t.rec.R = x, x
-		if t.rec.L.same(x) {
-			t.rec.L.Arrival = x.Arrival
-		}
+		t.exactLocked(x)
 	}
 	return t.cleanLocked(s, x)
 }

@@ -3,9 +3,7 @@ package cache
 import (
 	"crypto/rand"
 	"errors"
-	"io"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -140,45 +138,6 @@ func (t *Table) countLocked() (int64, error) {
 	}
 	t.counted.of, t.counted.seq, t.counted.rows = t.rec.L, t.rec.Save.Seq, int64(found.Records)
 	return int64(found.Records), nil
-}
-
-// setCells are the changes that give the cells in conflict the store's value.
-func setCells(src table.Source, keys table.Keys, want map[table.Key][]conflictRecord, rows bool) (table.Changes, error) {
-	r := table.NewReader(src, 0, table.Dialect{})
-	head, err := r.Next()
-	if err != nil {
-		return table.Changes{}, err
-	}
-	header := texts(head.Cells)
-	skip := 0
-	if rows && len(header) > 0 && (header[0] == table.RowIDColumn || header[0] == table.RowIDAlias) {
-		skip = 1
-	}
-	c := table.Changes{OldHeader: header[skip:], NewHeader: header[skip:]}
-	for i := 0; ; i++ {
-		rec, err := r.Next()
-		if errors.Is(err, io.EOF) {
-			return c, nil
-		}
-		if err != nil {
-			return c, err
-		}
-		if i >= keys.Len() {
-			return c, nil
-		}
-		list := want[keys.At(i)]
-		if len(list) == 0 || len(rec.Cells) < skip {
-			continue
-		}
-		before := texts(rec.Cells)[skip:]
-		after := slices.Clone(before)
-		for _, x := range list {
-			if j := slices.Index(c.NewHeader, x.Column); j >= 0 && j < len(after) {
-				after[j] = x.Theirs
-			}
-		}
-		c.Rows = append(c.Rows, table.Change{Op: table.Update, Key: keys.At(i), Before: before, After: after})
-	}
 }
 
 func texts(cells [][]byte) []string {

@@ -133,7 +133,7 @@ func (t *Table) showLocked(x content, when time.Time) error {
 		}
 	}
 	t.rec.L = x
-	t.rec.ShowKeys = false
+	t.rec.ShowKeys, t.rec.Behind = false, false
 	var st unix.Stat_t
 	if err := unix.Stat(path, &st); err != nil {
 		return &os.PathError{Op: "stat", Path: path, Err: err}

@@ -142,7 +142,7 @@ func (t *Table) holdLostLocked(gen uint64) error {
 func (t *Table) forgetStoreLocked(reason string) error {
 	r := &t.rec
 	r.S, r.R, r.J, r.Kept, r.Rewritten = content{}, content{}, content{}, content{}, false
-	r.Version = ""
+	r.Version, r.Behind = "", false
 	t.stale = true
 	t.intent = nil
 	t.c.intents.remove(t.id)
@@ -211,13 +211,14 @@ func (t *Table) checkFilesLocked() error {
 		r.Kept = content{}
 	}
 	lost := ""
-	for what, x := range map[string]content{"last agreed content": r.S, "store's content": r.R} {
+	named := map[string]content{"last agreed content": r.S, "store's content": r.R}
+	if in := t.intent; in != nil {
+		named["content that was being sent"], named["content to agree on"] = in.Document, in.Agreed
+	}
+	for what, x := range named {
 		if !x.none() && !t.thereLocked(x) {
 			lost = what
 		}
-	}
-	if in := t.intent; in != nil && !in.Document.none() && !t.thereLocked(in.Document) {
-		lost = "content that was being sent"
 	}
 	if lost == "" {
 		return nil

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/ragasfs/ragasfs/backends"
@@ -64,36 +65,56 @@ func (t *Table) setPushing(on bool) {
 // with what comes in. Its keys are written. It is s.document from then on, and
 // stays as it is while s lives. The source is closed by the caller.
 func (t *Table) document(s *shot, v *judge.Verdict) (*fileSource, error) {
-	var x content
-	keys := v.Keys
-	if !v.Exact {
-		g, err := t.newGeneration()
-		if err != nil {
-			return nil, err
-		}
-		l := table.Content{Source: s.input.L.Source, Keys: v.Keys}
-		keys, err = table.Apply(g, l, v.Merged.Document, table.ApplyOptions{Dialect: v.Dialect})
-		if err != nil {
-			g.drop()
-			return nil, fmt.Errorf("%s: merging: %w", t.path(), err)
-		}
-		if x, err = g.finish(true); err != nil {
-			return nil, err
-		}
-	}
-	n, err := t.writeKeys(keys, true)
+	ours, err := t.writeKeys(v.Keys, true)
 	if err != nil {
 		return nil, err
 	}
+	var merged, agreed content
+	if !v.Exact {
+		if merged, agreed, err = t.mergedDocument(s, v); err != nil {
+			return nil, err
+		}
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	l := s.judgedLocked(v, ours)
+	t.rec.J = l
 	if v.Exact {
-		x = s.held
+		merged = l
 	}
-	x.Keys, x.Rows = n, int64(keys.Len())
-	s.document = x
+	s.document, s.agreed = merged, agreed
 	t.protectLocked()
-	return t.openContentLocked(x)
+	return t.openContentLocked(s.document)
+}
+
+// mergedDocument makes a document of L and what came in, and what S becomes when
+// the store has it: S with what is sent. What came in is agreed on only when the
+// file has it, or its absence there would pass for a deletion.
+func (t *Table) mergedDocument(s *shot, v *judge.Verdict) (merged, agreed content, err error) {
+	g, err := t.newGeneration()
+	if err != nil {
+		return content{}, content{}, err
+	}
+	l := table.Content{Source: s.input.L.Source, Keys: v.Keys}
+	keys, err := table.Apply(g, l, v.Merged.Document, table.ApplyOptions{Dialect: v.Dialect})
+	if err != nil {
+		g.drop()
+		return content{}, content{}, fmt.Errorf("%s: merging: %w", t.path(), err)
+	}
+	if merged, err = g.finish(true); err != nil {
+		return content{}, content{}, err
+	}
+	if merged.Keys, err = t.writeKeys(keys, true); err != nil {
+		return content{}, content{}, err
+	}
+	merged.Rows = int64(keys.Len())
+	if s.rec.S.none() {
+		return merged, content{}, nil
+	}
+	if agreed, err = t.applied(s.input.S, v.Merged.Send); err != nil {
+		return content{}, content{}, fmt.Errorf("%s: noting what is agreed: %w", t.path(), err)
+	}
+	return merged, agreed, nil
 }
 
 // documentOf is a source as the backend takes it.
@@ -143,17 +164,22 @@ func (t *Table) notSent(ctx context.Context, err error) error {
 	return errors.Join(err, t.closeIntent(nil))
 }
 
-// arrivedLocked notes that the store holds x, which was sent: it is what file
-// and store agree on now.
+// arrivedLocked notes that the store holds x, which was sent. File and store
+// agree on it, but for what the file has yet to take in.
 func (t *Table) arrivedLocked(x content, version backends.Version, when time.Time) {
 	x.Arrival = t.rec.R.Arrival
-	if t.intent != nil && t.intent.Exact {
-		t.rec.J = t.intent.Document
-		if t.rec.L.same(x) {
-			t.rec.L.Keys, t.rec.L.Rows = x.Keys, x.Rows
+	agreed := x
+	if in := t.intent; in != nil {
+		if !in.Agreed.none() {
+			agreed = in.Agreed
+			agreed.Arrival = t.rec.S.Arrival
+		}
+		if in.Exact {
+			t.rec.J = in.Document
+			t.exactLocked(x)
 		}
 	}
-	t.rec.S, t.rec.R = x, x
+	t.rec.S, t.rec.R = agreed, x
 	t.rec.Version = version
 	if !when.IsZero() {
 		t.rec.StoreTime = when
@@ -166,8 +192,18 @@ func (t *Table) arrivedLocked(x content, version backends.Version, when time.Tim
 	}
 }
 
-// sentLocked notes that the save of the intent has reached the store.
+// exactLocked notes that x, what file and store agree on, is all that the store holds.
+func (t *Table) exactLocked(x content) {
+	t.rec.Behind = false
+	if t.rec.L.same(x) {
+		t.rec.L.Keys, t.rec.L.Rows, t.rec.L.Arrival = x.Keys, x.Rows, x.Arrival
+	}
+}
+
+// sentLocked notes that the save of the intent has reached the store, with what
+// a person has decided about it.
 func (t *Table) sentLocked(in *intent) {
+	t.conflicts = slices.DeleteFunc(t.conflicts, func(c conflictRecord) bool { return c.Decided == table.Ours })
 	t.doneLocked(in.SaveSeq, in.Frozen.Len)
 }
 

@@ -130,10 +130,10 @@ func (p *rowPush) stop(ctx context.Context, err error) error {
 func (p *rowPush) settle(whole bool) error {
 	t, s, v := p.t, p.s, p.v
 	exact := v.Exact && whole && len(p.applied) == len(v.Merged.Send.Rows)
-	var x content
+	var r, agreed content
 	var err error
 	if !exact {
-		if x, err = t.afterRows(s, p.appliedChanges()); err != nil {
+		if r, agreed, err = t.afterRows(s, p.appliedChanges()); err != nil {
 			return err
 		}
 	}
@@ -142,14 +142,12 @@ func (p *rowPush) settle(whole bool) error {
 	}
 	return t.closeIntent(func() {
 		if exact {
-			x = t.intent.Frozen
-			x.Keys, x.Rows = p.keys, int64(v.Keys.Len())
-			if t.rec.L.same(x) {
-				t.rec.L.Keys, t.rec.L.Rows = x.Keys, x.Rows
-			}
+			r = t.intent.Frozen
+			r.Keys, r.Rows, r.Arrival = p.keys, int64(v.Keys.Len()), t.rec.R.Arrival
+			agreed = r
+			t.exactLocked(r)
 		}
-		x.Arrival = t.rec.R.Arrival
-		t.rec.S, t.rec.R = x, x
+		t.sentRowsLocked(r, agreed)
 		t.rec.Version = p.version
 		if p.known != nil {
 			t.rec.Columns = p.known
@@ -176,14 +174,30 @@ func (p *rowPush) appliedChanges() table.Changes {
 	return c
 }
 
-// afterRows makes the content that the store holds after the changes: R with
-// them applied.
-func (t *Table) afterRows(s *shot, applied table.Changes) (content, error) {
-	x, err := t.applied(s.input.R, applied)
-	if err != nil {
-		return content{}, fmt.Errorf("%s: noting what the store holds: %w", t.path(), err)
+// afterRows makes what R and S are when the store has taken the changes. S moves
+// by them alone: what came in besides joins it when the file gets it, or its
+// absence there would pass for a deletion.
+func (t *Table) afterRows(s *shot, applied table.Changes) (r, agreed content, err error) {
+	if r, err = t.applied(s.input.R, applied); err != nil {
+		return r, agreed, fmt.Errorf("%s: noting what the store holds: %w", t.path(), err)
 	}
-	return x, nil
+	if s.rec.R.same(s.rec.S) {
+		return r, r, nil
+	}
+	if agreed, err = t.applied(s.input.S, applied); err != nil {
+		return r, agreed, fmt.Errorf("%s: noting what is agreed: %w", t.path(), err)
+	}
+	return r, agreed, nil
+}
+
+// sentRowsLocked moves R and S by what was sent; no arrival is in it.
+func (t *Table) sentRowsLocked(r, agreed content) {
+	r.Arrival = t.rec.R.Arrival
+	agreed.Arrival = t.rec.S.Arrival
+	if agreed.same(r) {
+		agreed.Arrival = r.Arrival
+	}
+	t.rec.S, t.rec.R = agreed, r
 }
 
 // applied makes a new content, power safe, of an old one and changes.

@@ -154,7 +154,9 @@ func (t *Table) reconcileDocument(open *intent, got fetched) error {
 		return t.cutOff(sent, got)
 	}
 	// Somebody else has written since. Was it on top of ours? The document that is
-	// nearer tells.
+	// nearer tells: by cells, as a row of ours that was edited there since is as
+	// many rows away from both. If it is as near to both, what we sent is taken for
+	// lost: sent again it is there twice at worst.
 	ours, err := t.compareWith(sent, got)
 	if err != nil {
 		return err
@@ -165,13 +167,32 @@ func (t *Table) reconcileDocument(open *intent, got fetched) error {
 	if err != nil {
 		return err
 	}
-	if len(ours.Changes.Rows) >= len(before.Changes.Rows) {
+	if distance(ours.Changes) >= distance(before.Changes) {
 		arrived = nil
 	}
 	if err := t.closeIntent(arrived); err != nil {
 		return err
 	}
 	return t.takeIn(got)
+}
+
+// distance is the number of cells in which two documents differ.
+func distance(c table.Changes) int {
+	width := max(len(c.OldHeader), len(c.NewHeader))
+	n := len(c.Columns) * width
+	for i := range c.Rows {
+		row := &c.Rows[i]
+		if row.Op != table.Update {
+			n += width
+			continue
+		}
+		for j, name := range c.NewHeader {
+			if at(row.After, j) != at(row.Before, slices.Index(c.OldHeader, name)) {
+				n++
+			}
+		}
+	}
+	return n
 }
 
 // isBeginning reports whether the store holds a beginning of what was sent, and
@@ -248,10 +269,17 @@ func (t *Table) reconcileRows(open *intent, got fetched) error {
 	if err != nil {
 		return err
 	}
+	agreed := x
+	s := t.pin(func(r *record) content { return r.S })
+	defer s.release()
+	if !s.get().same(r.get()) {
+		if agreed, err = t.applyTo(s, done); err != nil {
+			return err
+		}
+	}
 	t.c.calls.count(done)
 	if err := t.closeIntent(func() {
-		x.Arrival = t.rec.R.Arrival
-		t.rec.S, t.rec.R = x, x
+		t.sentRowsLocked(x, agreed)
 		t.rec.Version = ""
 		t.showKeysLocked(done.Rows)
 	}); err != nil {
@@ -306,7 +334,7 @@ func cellsApplied(sent table.Changes, c table.Change, seen table.Changes, now ta
 }
 
 func at(cells []string, i int) string {
-	if i < len(cells) {
+	if i >= 0 && i < len(cells) {
 		return cells[i]
 	}
 	return ""

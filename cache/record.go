@@ -158,6 +158,8 @@ type record struct {
 	Replaces bool `json:",omitempty"`
 	// Vanished is when the table was first missing in a complete listing.
 	Vanished *time.Time `json:",omitempty"`
+	// Behind: the store holds what L lacks. It is merged into L when nobody writes.
+	Behind bool `json:",omitempty"`
 	// ShowKeys: L lacks ids that were assigned; the next reload shows them.
 	ShowKeys bool `json:",omitempty"`
 	// StateLost: the facts were damaged and rebuilt from the bytes.
@@ -197,6 +199,9 @@ type knowledge struct {
 type conflictRecord struct {
 	table.Conflict
 	Since time.Time
+	// Decided is what a person has said about just these values: Hold as long as
+	// nobody has. It stands here until it is carried out.
+	Decided table.Resolution
 }
 
 // parkedRecord is a row that the store refuses.
@@ -221,6 +226,9 @@ type intent struct {
 	// Document is what is sent to a document store; its keys are known.
 	Document content
 	SHA1     string `json:",omitempty"`
+	// Agreed is what S becomes when Document has arrived, if that holds what the
+	// file has yet to take in (or cells in conflict): S with what is sent.
+	Agreed content `json:",omitzero"`
 	// Exact: what the store holds afterwards is Frozen itself.
 	Exact bool
 	// Keys and Rows: of Frozen, in a row store.

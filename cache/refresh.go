@@ -193,7 +193,7 @@ func (t *Table) takeIn(got fetched) error {
 	defer t.mu.Unlock()
 	if !cmp.SameBytes {
 		x.Arrival = t.rec.R.Arrival
-		t.rec.R = x
+		t.rec.R, t.rec.Behind = x, true
 	}
 	if arrival > 0 {
 		t.rec.R.Arrival = arrival
@@ -309,7 +309,7 @@ func (t *Table) incomingLocked() bool {
 	if r.Gone != nil || r.L.none() || t.dirtyLocked() {
 		return false
 	}
-	return !r.R.same(r.S) || r.ShowKeys || r.L.Arrival < r.S.Arrival
+	return r.Behind || r.ShowKeys || r.L.Arrival < r.S.Arrival
 }
 
 // stepIncoming shows what came from elsewhere: a new generation under the same
@@ -318,7 +318,7 @@ func (t *Table) incomingLocked() bool {
 func (t *Table) stepIncoming() error {
 	t.mu.Lock()
 	wanted := t.incomingLocked()
-	onlyKeys := wanted && t.rec.R.same(t.rec.S) && t.rec.L.Arrival >= t.rec.S.Arrival
+	onlyKeys := wanted && !t.rec.Behind && t.rec.L.Arrival >= t.rec.S.Arrival
 	blocked := t.blockedLocked()
 	t.mu.Unlock()
 	if !wanted || blocked || onlyKeys {

@@ -19,8 +19,10 @@ type shot struct {
 	// Guarded by Table.mu: a writer may make them move.
 	held     content // L as far as it is judged
 	document content // what a document store is to get
+	agreed   content // what S becomes with that; none: the document
 
 	input   judge.Input
+	asked   map[table.Conflict]bool // conflicts decided by a person that the verdict met
 	sources []*fileSource
 	temps   []*generation
 }
@@ -164,7 +166,7 @@ func (s *shot) fillLocked() (err error) {
 	}
 	in.Guard = t.c.cfg.Guard
 	in.Confirmed = s.rec.Confirmed == s.rec.Save.Seq && s.rec.Save.Seq != 0
-	in.Resolve = func(table.Conflict) table.Resolution { return t.c.cfg.OnConflict }
+	in.Resolve = s.resolverLocked()
 	in.Temp = s.temp
 	return nil
 }

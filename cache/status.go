@@ -122,10 +122,10 @@ func (t *Table) status() TableStatus {
 	case t.pushing || t.intent != nil:
 		s.State = "pushing"
 		since(r.Save.Time)
-	case len(t.conflicts) > 0:
+	case t.openConflictsLocked() > 0:
 		s.State = "conflict"
 		since(t.conflicts[0].Since)
-		s.Reason = fmt.Sprintf("%d cells were changed here and in the store; ragasfs confirm sends ours, ragasfs discard takes theirs", len(t.conflicts))
+		s.Reason = fmt.Sprintf("%d cells were changed here and in the store; ragasfs confirm sends ours, ragasfs discard takes theirs", t.openConflictsLocked())
 	case len(t.parked) > 0:
 		s.State = "rejected"
 		since(t.parked[0].Since)

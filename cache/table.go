@@ -108,7 +108,7 @@ func (t *Table) saveLocked(level state.Level) error { return t.saveWithLocked(le
 func (t *Table) saveWithLocked(level state.Level, also func(*state.Tx) error) error {
 	t.protectLocked()
 	t.markLocked()
-	if gen := t.rec.S.Gen; gen != 0 && !slices.Contains(t.rec.Agreed, gen) {
+	if gen := t.rec.S.Gen; gen != 0 && t.rec.S.same(t.rec.R) && !slices.Contains(t.rec.Agreed, gen) {
 		t.rec.Agreed = append(t.rec.Agreed, gen)
 	}
 	err := t.c.db.Update(level, func(tx *state.Tx) error {

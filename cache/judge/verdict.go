@@ -134,16 +134,12 @@ func (j *judgment) merge(v *Verdict) error {
 	v.Merged = table.Merge(j.ours.Changes, j.theirs, resolve, j.equal())
 	all := v.Merged.Conflicts
 	v.Merged.Conflicts = nil
-	var open []table.Conflict // L has ours, and that is not sent
 	for _, c := range all {
 		if resolutions[c] == table.Hold {
 			v.Merged.Conflicts = append(v.Merged.Conflicts, c)
 		}
-		if resolutions[c] != table.Ours {
-			open = append(open, c)
-		}
 	}
-	v.Agreed = agreed(open, j.ours.Changes, j.theirs)
+	v.Agreed = agreed(v.Merged.Conflicts, j.ours.Changes, j.theirs)
 	v.Parked = j.park(&v.Merged.Send)
 
 	v.Exact = v.Merged.Document.Empty() && len(v.Parked) == 0
