@@ -67,6 +67,8 @@ type Invalidator interface {
 	// Entry: the name in dir ("" is the root, "p/datasets", ...) is bound to
 	// something else, or to nothing.
 	Entry(dir, name string)
+	// Dir: the times of the directory have changed.
+	Dir(dir string)
 	// Attr: the attributes of the file have changed (size, times).
 	Attr(f *File)
 }

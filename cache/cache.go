@@ -23,30 +23,31 @@ import (
 // Cache is the open cache of one store.
 type Cache struct {
 	// Constant after Open.
-	cfg       Config
-	props     backends.Properties
-	store     *counted
-	disk      *disk.FS
-	dir       store.Dir
-	lock      *store.Lock
-	db        *state.DB
-	log       *slog.Logger
-	root      string // shown name of the only project; empty: all are shown
-	started   time.Time
-	uid, gid  uint32
-	ctx       context.Context
-	cancel    context.CancelFunc
-	know      *knower
-	health    *health
-	freshness *freshness
-	calls     counters
-	intents   intentSet
-	slots     chan struct{}
-	workers   waitGroup
-	gens      atomic.Uint64
-	watchers  progressSet
-	inv       atomic.Pointer[invalidatorBox]
-	other     atomic.Bool // the store is not the one that was recorded: nothing is sent
+	cfg        Config
+	props      backends.Properties
+	store      *counted
+	disk       *disk.FS
+	dir        store.Dir
+	lock       *store.Lock
+	db         *state.DB
+	log        *slog.Logger
+	root       string // shown name of the only project; empty: all are shown
+	started    time.Time
+	uid, gid   uint32
+	ctx        context.Context
+	cancel     context.CancelFunc
+	know       *knower
+	health     *health
+	freshness  *freshness
+	calls      counters
+	vanishWait time.Duration // see the constant; tests make it shorter
+	intents    intentSet
+	slots      chan struct{}
+	workers    waitGroup
+	gens       atomic.Uint64
+	watchers   progressSet
+	inv        atomic.Pointer[invalidatorBox]
+	other      atomic.Bool // the store is not the one that was recorded: nothing is sent
 
 	// names guards what names are bound to. It comes before Table.mu.
 	names    sync.Mutex
@@ -136,7 +137,7 @@ func newCache(config Config) *Cache {
 	c := &Cache{cfg: config, props: config.Store.Properties, log: config.Log, started: time.Now(),
 		uid: uint32(os.Getuid()), gid: uint32(os.Getgid()),
 		projects: map[string]*project{}, tables: map[string]*Table{}, scratch: map[diskID]*File{}, inoTaken: map[uint64]bool{},
-		slots: make(chan struct{}, pushSlots), health: newHealth(), disk: config.Disk}
+		vanishWait: vanishWait, slots: make(chan struct{}, pushSlots), health: newHealth(), disk: config.Disk}
 	if c.disk == nil {
 		c.disk = &disk.FS{}
 	}
@@ -297,6 +298,22 @@ func (c *Cache) invalidate(dir, name string) {
 		dir = strings.TrimPrefix(strings.TrimPrefix(dir, c.root), "/")
 	}
 	box.Entry(dir, name)
+}
+
+// invalidateDir tells the kernel that the times of a directory (a path inside)
+// have changed.
+func (c *Cache) invalidateDir(dir string) {
+	box := c.inv.Load()
+	if box == nil {
+		return
+	}
+	if c.root != "" {
+		if dir == "" {
+			return
+		}
+		dir = strings.TrimPrefix(strings.TrimPrefix(dir, c.root), "/")
+	}
+	box.Dir(dir)
 }
 
 // changedName is invalidate for a name that has come or gone.

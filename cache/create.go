@@ -100,6 +100,9 @@ func (c *Cache) createTableLocked(at place, stem string, flags int, mode uint32,
 	if err != nil && !known {
 		c.dropTableLocked(t)
 	}
+	if err == nil {
+		c.touchDir(at)
+	}
 	return node, h, err
 }
 

@@ -20,6 +20,7 @@ type freshness struct {
 	lists    map[string]time.Time  // guarded by mu: when a project ("" all) was last listed
 	pending  map[backends.Ref]bool // guarded by mu: what watching has reported
 	timer    *time.Timer           // guarded by mu
+	again    *time.Timer           // guarded by mu: a second listing is due
 	watching bool                  // guarded by mu
 }
 

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -19,26 +21,31 @@ import (
 // can't be listed stays as it was.
 func (c *Cache) listAll(ctx context.Context) error {
 	var names []string
+	var missing []*Table
 	if c.cfg.Project != "" {
 		if err := c.onlyProject(); err != nil {
 			return err
 		}
 		names = []string{c.root}
 	} else {
+		started := time.Now()
 		entries, err := c.store.List(ctx, backends.Ref{})
 		if err != nil {
 			return err
 		}
-		if names, err = c.takeProjects(entries); err != nil {
+		if names, missing, err = c.takeProjects(entries, started); err != nil {
 			return err
 		}
 	}
 	var failed error
 	for _, name := range names {
-		if err := c.listProject(ctx, name); err != nil {
+		lacks, err := c.listTables(ctx, name)
+		if err != nil {
 			failed = errors.Join(failed, err)
 		}
+		missing = append(missing, lacks...)
 	}
+	c.vanished(missing)
 	if failed == nil {
 		c.health.succeeded()
 	}
@@ -54,59 +61,80 @@ func (c *Cache) onlyProject() error {
 	}
 	p := newProject(projectRecord{Name: c.root, InStore: true, Ref: backends.Ref{Project: c.cfg.Project}})
 	c.projects[c.root] = p
+	c.backLocked(p)
 	return c.saveProjectLocked(p)
 }
 
 // takeProjects takes in a complete list of projects.
-func (c *Cache) takeProjects(entries []backends.Entry) (names []string, err error) {
+// It returns the projects that are there, and the tables of those that are not.
+func (c *Cache) takeProjects(entries []backends.Entry, started time.Time) (names []string, missing []*Table, err error) {
 	sortByAge(entries)
 	c.names.Lock()
 	defer c.names.Unlock()
 	seen := map[*project]bool{}
 	for _, e := range entries {
-		p := c.projectOfLocked(e.Ref)
+		p, fresh := c.projectOfLocked(e.Ref), false
 		if p == nil {
-			name := c.freeNameLocked(e.Ref.Project, e.Ref.ProjectID, func(n string) bool { return c.projects[n] != nil })
+			name := freeName(e.Ref.Project, e.Ref.ProjectID, func(n string) bool { return c.projects[n] != nil || c.fileLocked(n) })
 			p = newProject(projectRecord{Name: name})
 			c.projects[name] = p
-			c.changedName("", name)
+			fresh = true
 		}
 		seen[p] = true
 		if p.rec.Removed {
 			continue
 		}
 		if !p.rec.InStore || p.rec.Ref != e.Ref {
-			p.rec.InStore, p.rec.Ref = true, e.Ref
+			p.rec.InStore, p.rec.Ref, p.rec.Stays = true, e.Ref, false
 			if err := c.saveProjectLocked(p); err != nil {
-				return nil, err
+				return nil, nil, err
+			}
+			c.backLocked(p)
+			if fresh {
+				c.changedName("", p.rec.Name)
 			}
 		}
 		names = append(names, p.rec.Name)
 	}
 	for name, p := range c.projects {
-		if !seen[p] && p.rec.InStore && !p.rec.Removed {
-			c.projectVanishedLocked(name, p)
+		if !seen[p] && p.rec.InStore && !p.rec.Removed && p.madeAt.Before(started) {
+			missing = append(missing, c.projectVanishedLocked(name, p)...)
 		}
 	}
-	return names, nil
+	return names, missing, nil
 }
 
-// projectVanishedLocked: a project is missing in a complete list. If it holds
-// nothing unsent it goes; else its tables stay and are held one by one.
-func (c *Cache) projectVanishedLocked(name string, p *project) {
+// projectVanishedLocked: a project is missing in a complete list, and with it
+// all its tables. It goes when none of them is left.
+func (c *Cache) projectVanishedLocked(name string, p *project) (missing []*Table) {
 	for _, k := range backends.Kinds {
 		for _, t := range p.tables[k] {
-			go c.vanished(t)
+			missing = append(missing, t)
 		}
 	}
-	if len(p.tables[backends.Datasets])+len(p.tables[backends.Experiments]) > 0 {
-		return
+	if len(missing) > 0 {
+		return missing
+	}
+	if !c.unbackLocked(name) {
+		if p.rec.InStore = false; !p.rec.Stays {
+			p.rec.Stays = true
+			c.log.Info("project gone from the store; it still holds files of this machine", "project", name)
+		}
+		for _, k := range backends.Kinds {
+			p.rec.Shown[k] = true
+		}
+		c.backLocked(p)
+		if err := c.saveProjectLocked(p); err != nil {
+			c.log.Warn("project not noted", "project", name, "error", err)
+		}
+		return nil
 	}
 	delete(c.projects, name)
 	c.changedName("", name)
 	if err := c.db.Update(state.Normal, func(tx *state.Tx) error { return tx.Delete(kindProject, name) }); err != nil {
 		c.log.Warn("project not forgotten", "project", name, "error", err)
 	}
+	return nil
 }
 
 func (c *Cache) projectOfLocked(ref backends.Ref) *project {
@@ -123,41 +151,44 @@ func (c *Cache) projectOfLocked(ref backends.Ref) *project {
 
 // listProject takes in the tables of one project.
 func (c *Cache) listProject(ctx context.Context, name string) error {
+	missing, err := c.listTables(ctx, name)
+	if err == nil {
+		c.vanished(missing)
+	}
+	return err
+}
+
+// listTables takes in the tables of one project and returns those that are missing.
+func (c *Cache) listTables(ctx context.Context, name string) (missing []*Table, err error) {
 	c.names.Lock()
 	p := c.projects[name]
 	if p == nil || !p.rec.InStore {
 		c.names.Unlock()
-		return nil
+		return nil, nil
 	}
 	ref := p.rec.Ref
 	c.names.Unlock()
 	started := time.Now()
 	entries, err := c.store.List(ctx, ref)
 	if err != nil {
-		return fmt.Errorf("%s: listing: %w", name, err)
+		return nil, fmt.Errorf("%s: listing: %w", name, err)
 	}
 	sortByAge(entries)
-	missing, err := c.takeTables(p, entries, started)
-	if err != nil {
-		return err
-	}
-	for _, t := range missing {
-		c.vanished(t)
-	}
-	return nil
+	return c.takeTables(p, entries, started)
 }
 
 // takeTables binds what is listed and returns the tables that are missing.
 func (c *Cache) takeTables(p *project, entries []backends.Entry, started time.Time) (missing []*Table, err error) {
 	c.names.Lock()
 	defer c.names.Unlock()
-	seen := map[*Table]bool{}
+	seen, fresh := map[*Table]bool{}, map[backends.Kind]bool{}
 	for _, e := range entries {
 		t := tableOfLocked(p, e.Ref)
 		if t == nil {
 			if t, err = c.newFromStoreLocked(p, e); err != nil {
 				return nil, err
 			}
+			fresh[e.Ref.Kind] = true
 		}
 		seen[t] = true
 		if err := t.takeEntry(e); err != nil {
@@ -173,6 +204,9 @@ func (c *Cache) takeTables(p *project, entries []backends.Entry, started time.Ti
 				missing = append(missing, t)
 			}
 		}
+	}
+	for k := range fresh {
+		c.namesChanged(p.rec.Name, k)
 	}
 	return missing, nil
 }
@@ -200,8 +234,10 @@ func (c *Cache) newFromStoreLocked(p *project, e backends.Entry) (*Table, error)
 			return t, nil
 		}
 	}
-	taken := func(n string) bool { return tables[n] != nil }
-	name := c.freeNameLocked(e.Ref.Name, e.Ref.ID, taken)
+	taken := func(n string) bool {
+		return tables[n] != nil || c.standsLocked(path.Join(p.rec.Name, string(e.Ref.Kind), n+".csv"))
+	}
+	name := freeName(e.Ref.Name, e.Ref.ID, taken)
 	ino, err := c.nextIno()
 	if err != nil {
 		return nil, err
@@ -211,7 +247,6 @@ func (c *Cache) newFromStoreLocked(p *project, e backends.Entry) (*Table, error)
 	tables[name] = t
 	c.tables[t.id] = t
 	c.inoTaken[ino] = true
-	c.changedName(p.rec.Name+"/"+string(e.Ref.Kind), name+".csv")
 	return t, nil
 }
 
@@ -250,100 +285,12 @@ func (t *Table) takeEntry(e backends.Entry) error {
 	if r.NewName == "" || e.Ref.ID != "" {
 		r.Ref = e.Ref
 	}
-	r.Vanished = nil
+	t.foundLocked()
 	if r.L.Gen != 0 && e.Version != "" && e.Version != r.Version && t.intent == nil && !t.pushing {
 		t.stale = true
 		t.wakeLocked(0)
 	}
 	return t.saveLocked(state.Normal)
-}
-
-// vanishWait is how long a missing table with unsent edits is kept before a
-// second listing decides.
-const vanishWait = time.Minute
-
-// vanished is called for a table that a complete listing does not have.
-func (c *Cache) vanished(t *Table) {
-	mass := c.massVanish(t)
-	t.mu.Lock()
-	r := &t.rec
-	if !r.InStore || r.Vanished != nil && time.Since(*r.Vanished) < vanishWait {
-		t.mu.Unlock()
-		return
-	}
-	unsent := t.dirtyLocked() || len(t.conflicts) > 0
-	switch {
-	case r.Gone != nil && !r.Gone.Vanished:
-		// It was to be deleted anyway.
-		t.mu.Unlock()
-		if err := c.forgetTable(t); err != nil {
-			c.log.Warn("table not forgotten", "path", t.path(), "error", err)
-		}
-		return
-	case !unsent && !mass && len(t.writers) == 0:
-		t.mu.Unlock()
-		c.dropVanished(t)
-		return
-	case r.Vanished == nil:
-		now := time.Now()
-		r.Vanished = &now
-		t.noteLocked(state.Normal)
-		t.mu.Unlock()
-		time.AfterFunc(vanishWait+time.Second, func() {
-			if c.ctx.Err() == nil {
-				if err := c.listProject(c.ctx, t.rec.Project); err != nil {
-					c.log.Warn("second listing failed", "error", err)
-				}
-			}
-		})
-		return
-	}
-	if r.Decision == nil || r.Decision.Op != "vanished" {
-		r.Decision = &decision{State: "held", Op: "vanished", Seq: r.Save.Seq, Since: time.Now(),
-			Reason: "gone from the store: it is missing there since " + r.Vanished.Format(time.DateTime) + "; confirm creates it again, discard lets it go (its content goes to history)"}
-		c.log.Warn("table gone from the store", "path", t.path(), "remedy", remedyFor(t.path()))
-		t.noteLocked(state.Normal)
-	}
-	t.mu.Unlock()
-}
-
-// massVanish: more than half of at least four known tables are missing.
-func (c *Cache) massVanish(t *Table) bool {
-	t.mu.Lock()
-	now := time.Now()
-	t.missing = now
-	t.mu.Unlock()
-	known, missing := 0, 0
-	for _, o := range c.allTables() {
-		o.mu.Lock()
-		if o.rec.InStore && o.rec.Gone == nil {
-			known++
-			if o.rec.Vanished != nil || now.Sub(o.missing) < 5*time.Second {
-				missing++
-			}
-		}
-		o.mu.Unlock()
-	}
-	return known >= 4 && 2*missing > known
-}
-
-// dropVanished lets a clean table go that was deleted in the store.
-func (c *Cache) dropVanished(t *Table) {
-	t.mu.Lock()
-	l := t.rec.L
-	t.mu.Unlock()
-	if err := t.keepCopy(l, "refresh"); err != nil {
-		c.log.Error("content not kept", "path", t.path(), "error", err)
-		return
-	}
-	t.mu.Lock()
-	t.rec.Gone = &gone{Since: time.Now(), Vanished: true}
-	dir, name := t.rec.Project+"/"+string(t.rec.Kind), t.rec.Name+".csv"
-	t.mu.Unlock()
-	if err := c.forgetTable(t); err != nil {
-		c.log.Warn("table not forgotten", "path", t.path(), "error", err)
-	}
-	c.invalidate(dir, name)
 }
 
 // sortByAge puts the oldest first: of equal names it keeps the plain one.
@@ -353,14 +300,34 @@ func sortByAge(entries []backends.Entry) {
 	})
 }
 
-// freeNameLocked is the shown name of a store's name: encoded where it is no
-// valid file name, with the id behind where it is taken.
-func (c *Cache) freeNameLocked(name, id string, taken func(string) bool) string {
+// standsLocked reports whether scratch has this path.
+func (c *Cache) standsLocked(inside string) bool {
+	_, err := os.Lstat(c.scratchPath(inside))
+	return err == nil
+}
+
+// fileLocked reports whether scratch has something at the top that is no directory.
+func (c *Cache) fileLocked(name string) bool {
+	info, err := os.Lstat(c.scratchPath(name))
+	return err == nil && !info.IsDir()
+}
+
+// freeName is the shown name of a store's name: encoded where it is no valid
+// file name, with the id behind where it is taken (by a table of the store, or by
+// one that was renamed here and not yet there).
+func freeName(name, id string, taken func(string) bool) string {
 	shown := encodeName(name)
-	if taken(shown) && id != "" {
+	if !taken(shown) {
+		return shown
+	}
+	if id != "" {
 		shown = fmt.Sprintf("%s (%s)", shown, encodeName(id))
 	}
-	return shown
+	free := shown
+	for n := 2; taken(free); n++ {
+		free = fmt.Sprintf("%s (%d)", shown, n)
+	}
+	return free
 }
 
 // encodeName percent-encodes what a file name here can't hold.

@@ -103,7 +103,7 @@ func (t *Table) tookLocked(got fetched) {
 	t.rec.StoreSize = got.content.Len
 	t.checked = time.Now()
 	t.stale = false
-	t.rec.Vanished = nil
+	t.foundLocked()
 }
 
 // showLocked binds the name to a content that the cache has made itself (K1: a

@@ -45,6 +45,8 @@ func (c *Cache) settleProject(ctx context.Context, p *project, forced bool) erro
 	switch {
 	case rec.Removed:
 		return c.deleteProject(ctx, p, forced)
+	case rec.Stays:
+		return nil
 	case !rec.InStore:
 		c.showFolders(p)
 		if err := c.mayPush(); err != nil {
@@ -66,6 +68,7 @@ func (c *Cache) showFolders(p *project) {
 		}
 	}
 	err := c.saveProjectLocked(p)
+	c.backLocked(p)
 	c.names.Unlock()
 	if err != nil {
 		c.log.Warn("project not noted", "project", p.rec.Name, "error", err)

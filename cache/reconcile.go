@@ -31,7 +31,7 @@ func (t *Table) reconcile(ctx context.Context) error {
 	got, err := t.fetch(ctx)
 	if errors.Is(err, backends.ErrNotFound) {
 		// The table is gone: nothing of the intent is there.
-		t.c.vanished(t)
+		t.c.vanished([]*Table{t})
 		return t.closeIntent(nil)
 	}
 	if err != nil {

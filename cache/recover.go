@@ -20,6 +20,7 @@ func (c *Cache) recover(report state.Report) error {
 	if err := c.know.load(); err != nil {
 		return err
 	}
+	c.backAll()
 	lost := report.Damaged || report.Incomplete
 	if err := c.rebuild(lost || damagedKind(report, kindTable)); err != nil {
 		return err
@@ -64,6 +65,17 @@ func (c *Cache) readRecords() error {
 		}
 		return c.readDetails(tx)
 	})
+}
+
+// backAll makes sure that every project has its directory behind it.
+func (c *Cache) backAll() {
+	c.names.Lock()
+	defer c.names.Unlock()
+	for _, p := range c.projects {
+		if !p.rec.Removed {
+			c.backLocked(p)
+		}
+	}
 }
 
 // addRecovered binds a table that is known from the state.

@@ -73,7 +73,7 @@ func (t *Table) probe(ctx context.Context) (fresh bool, err error) {
 	defer t.mu.Unlock()
 	t.checked, t.stale = time.Now(), false
 	t.suspect = suspect{}
-	t.rec.Vanished = nil
+	t.foundLocked()
 	return true, nil
 }
 

@@ -6,8 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path"
-	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -46,8 +44,8 @@ func (c *Cache) Status(p string) (Status, error) {
 		s.Notices = append(s.Notices, fmt.Sprintf("%s: %d done, %d left, ETA %s", c.outside(p.Path), p.Done, p.Left, p.ETA))
 	}
 	if p == "" {
-		if n := c.onlyHere(time.Hour); n > 0 {
-			s.Notices = append(s.Notices, fmt.Sprintf("%d files are only on this machine", n))
+		if notice := c.onlyHere(time.Hour); notice != "" {
+			s.Notices = append(s.Notices, notice)
 		}
 	}
 	return s, nil
@@ -186,34 +184,5 @@ func (t *Table) rowsLocked() int64 {
 	if err != nil {
 		return -1
 	}
-	return n
-}
-
-// temporary are the names that tools give to files that do not outlive them.
-var temporary = regexp.MustCompile(`^(\..*|.*~|#.*#|.*\.(tmp|bak|swp|part|orig|rej|lock)|sed.{6}|tmp.*|lu\w+\.tmp|4913|~\$.*|\d+)$`)
-
-// onlyHere counts scratch files older than age that look as if somebody wanted
-// to keep them.
-func (c *Cache) onlyHere(age time.Duration) int {
-	n := 0
-	old := time.Now().Add(-age)
-	_ = filepath.WalkDir(c.dir.Scratch(), func(p string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return nil //nolint:nilerr // a file that vanishes meanwhile is not counted
-		}
-		if d.IsDir() {
-			if strings.HasPrefix(d.Name(), ".") {
-				return filepath.SkipDir
-			}
-			return nil
-		}
-		if temporary.MatchString(d.Name()) {
-			return nil
-		}
-		if info, err := d.Info(); err == nil && info.ModTime().Before(old) {
-			n++
-		}
-		return nil
-	})
 	return n
 }

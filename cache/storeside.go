@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"sync/atomic"
+	"time"
 
 	"github.com/ragasfs/ragasfs/backends"
 	"github.com/ragasfs/ragasfs/backends/table"
@@ -131,8 +132,10 @@ func (c *Cache) createProject(ctx context.Context, name string) error {
 	}
 	c.names.Lock()
 	defer c.names.Unlock()
-	p.rec.InStore = true
+	p.rec.InStore, p.rec.Stays = true, false
 	p.rec.Ref = entry.Ref
+	p.madeAt = time.Now()
+	c.backLocked(p)
 	return c.saveProjectLocked(p)
 }
 

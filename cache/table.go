@@ -57,7 +57,6 @@ type Table struct {
 		seq  uint64
 		rows int64
 	}
-	missing   time.Time // when it was last missing in a listing
 	madeAt    time.Time // when it was made or renamed in the store from here
 	syncedSeq uint64    // the save whose content is power safe
 	parked    []parkedRecord
@@ -71,6 +70,13 @@ type Table struct {
 
 // path is where the table stands in the mount. It needs no lock.
 func (t *Table) path() string { return *t.where.Load() }
+
+// project is the shown name of its project.
+func (t *Table) project() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.rec.Project
+}
 
 // movedLocked follows a change of the name.
 func (t *Table) movedLocked() {

@@ -10,10 +10,10 @@ import (
 )
 
 // notice is one thing that the kernel must forget: a name, or the attributes of
-// a file. It is comparable: the same notice twice is one.
+// a directory or file. It is comparable: the same notice twice is one.
 type notice struct {
-	dir, name string
-	file      File // set: attributes
+	dir, name string // no name: the attributes of dir
+	file      File   // set: its attributes
 }
 
 // notifier is the Invalidator of a mount: a queue, and a goroutine that holds no
@@ -42,6 +42,9 @@ func newNotifier(s *shared, root func() *gofs.Inode) *notifier {
 
 // Entry implements Invalidator.
 func (n *notifier) Entry(dir, name string) { n.put(notice{dir: dir, name: name}) }
+
+// Dir implements Invalidator.
+func (n *notifier) Dir(dir string) { n.put(notice{dir: dir}) }
 
 // Attr implements Invalidator.
 func (n *notifier) Attr(f File) { n.put(notice{file: f}) }
@@ -95,7 +98,7 @@ func (n *notifier) tell(what notice) {
 	switch {
 	case inode == nil:
 		return
-	case what.file != nil:
+	case what.file != nil, what.name == "":
 		errno = inode.NotifyContent(-1, 0) // attributes only: content never changes
 	default:
 		errno = inode.NotifyEntry(what.name)

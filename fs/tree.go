@@ -97,6 +97,8 @@ type Data interface {
 type Invalidator interface {
 	// Entry: the name in dir is bound to something else, or to nothing.
 	Entry(dir, name string)
+	// Dir: the times of the directory have changed.
+	Dir(dir string)
 	// Attr: size or times of the file have changed.
 	Attr(File)
 }
