@@ -14,15 +14,25 @@ import (
 
 const ragasToken = "test-token"
 
-// mountRagas starts the emulated Ragas API and mounts it.
-func mountRagas(t *testing.T, flags ...string) (*mounted, *emulator) {
+// prepareRagas starts the emulated Ragas API and prepares a mount of it. What is
+// held open or edited is not looked at in between (ttl=1h): every call is one that
+// the test's own doing needs.
+func prepareRagas(t testing.TB, flags ...string) (*mounted, *emulator) {
 	t.Helper()
 	e := startEmulator(t, "ragas/app", "127.0.0.1:0", append([]string{"--token", ragasToken}, flags...)...)
 	key := filepath.Join(t.TempDir(), "key")
 	if err := os.WriteFile(key, []byte(ragasToken+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return mount(t, "ragas/app", "api_url=http://"+e.Address, "api_key_file="+key, "write_back=200ms", "max_retries=1"), e
+	return prepare(t, "ragas/app", "api_url=http://"+e.Address, "api_key_file="+key, "write_back=200ms", "max_retries=1", "ttl=1h"), e
+}
+
+// mountRagas starts the emulated Ragas API and mounts it.
+func mountRagas(t testing.TB, flags ...string) (*mounted, *emulator) {
+	t.Helper()
+	m, e := prepareRagas(t, flags...)
+	m.Mount()
+	return m, e
 }
 
 // ragasTables are the cells of every row that the emulator holds, as JSON by

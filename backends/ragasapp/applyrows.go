@@ -174,8 +174,7 @@ func (a *application) append(ctx context.Context, change *table.Change, again bo
 func (a *application) isSame(change *table.Change, known *wireRow) error {
 	for i := range a.columns {
 		c := &a.columns[i]
-		after := cellOf(change.After, a.batch.Changes.NewHeader, c.shown)
-		if !table.EqualCells(c.typ, render(valueOf(c, known.Data)).Text, after) {
+		if !c.holds(valueOf(c, known.Data), cellOf(change.After, a.batch.Changes.NewHeader, c.shown)) {
 			return fmt.Errorf("the row is there with another %q: %w", c.shown, backends.ErrExists)
 		}
 	}
@@ -253,14 +252,10 @@ func (a *application) cellsToSet(change *table.Change, known *wireRow) (cells, e
 		}
 		c := &a.columns[i]
 		raw := valueOf(c, known.Data)
-		now := render(raw)
-		if now.Text == after && now.Null == (after == "") {
-			continue
+		if now := render(raw); now.Text == after && now.Null == (after == "") || c.holds(raw, after) {
+			continue // perhaps in another spelling: the store's own stays
 		}
-		if !table.EqualCells(c.typ, now.Text, before) && !(now.Text == "" && before == "") {
-			if table.EqualCells(c.typ, now.Text, after) {
-				continue
-			}
+		if !c.holds(raw, before) {
 			return nil, conflict(name)
 		}
 		if err := sendable(name, after); err != nil {
@@ -301,7 +296,7 @@ func (a *application) delete(ctx context.Context, change *table.Change, again bo
 			continue
 		}
 		c := &a.columns[i]
-		if now := render(valueOf(c, known.Data)).Text; !table.EqualCells(c.typ, now, at(change.Before, j)) {
+		if !c.holds(valueOf(c, known.Data), at(change.Before, j)) {
 			return conflict(name)
 		}
 	}

@@ -42,7 +42,10 @@ func kindOf(raw json.RawMessage) jsonKind {
 
 // kinds is what the values of a column have been so far: the type of a column
 // does not say what its values are.
-type kinds struct{ seen atomic.Uint32 }
+type kinds struct {
+	seen     atomic.Uint32
+	complete atomic.Bool // all rows have been seen
+}
 
 func (k *kinds) see(raw json.RawMessage) {
 	kind := uint32(kindOf(raw))
@@ -59,6 +62,40 @@ func (k *kinds) only() jsonKind {
 		return kind
 	}
 	return isText
+}
+
+// typeOf is how values of a kind are compared.
+func (k jsonKind) typeOf() table.Type {
+	switch k {
+	case isBool:
+		return table.Bool
+	case isNumber:
+		return table.Number
+	case isStructure:
+		return table.JSON
+	}
+	return table.Text
+}
+
+// compared is how cells of the column are compared: Ragas keeps lists, objects
+// and results of any kind in text columns, and a program that writes them anew
+// ("0.50" as "0.5", a list with other spaces) has not changed them. Only what is
+// known of every row counts.
+func (c *column) compared() table.Type {
+	if c.typ == table.Text && c.kinds.complete.Load() {
+		return c.kinds.only().typeOf()
+	}
+	return c.typ
+}
+
+// holds reports whether a value is what a cell says: a text column's by what
+// the value itself is.
+func (c *column) holds(raw json.RawMessage, text string) bool {
+	typ := c.typ
+	if typ == table.Text {
+		typ = kindOf(raw).typeOf()
+	}
+	return table.EqualCells(typ, render(raw).Text, text)
 }
 
 // render shows a value as it stands in a file.
@@ -139,6 +176,7 @@ func quote(text string) json.RawMessage {
 // parse is the value that a cell sets. It takes the kind that the column's type
 // names, in text columns that of the value before or of the column's other
 // values; what does not look like that kind stays text, so that nothing is lost.
+// A list stays a list however it is spaced.
 func parse(text string, c *column, before json.RawMessage) json.RawMessage {
 	if text == "" {
 		return json.RawMessage("null")
@@ -165,7 +203,7 @@ func parse(text string, c *column, before json.RawMessage) json.RawMessage {
 	case isStructure:
 		raw = list(text)
 	}
-	if raw == nil || c.typ == table.Text && render(raw).Text != text {
+	if raw == nil || c.typ == table.Text && kind != isStructure && render(raw).Text != text {
 		return quote(text)
 	}
 	return raw

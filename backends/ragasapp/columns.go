@@ -30,7 +30,7 @@ type column struct {
 func public(columns []column) []table.Column {
 	shown := make([]table.Column, len(columns))
 	for i, c := range columns {
-		shown[i] = table.Column{Name: c.shown, ID: c.ID, Type: c.typ}
+		shown[i] = table.Column{Name: c.shown, ID: c.ID, Type: c.compared()}
 	}
 	return shown
 }

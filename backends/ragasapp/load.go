@@ -56,6 +56,7 @@ func (b *Backend) load(ctx context.Context, ref backends.Ref) (*backends.Loaded,
 			return loaded, nil
 		}
 		rows, err := collect(loaded.Rows)
+		loaded.Columns = public(columns) // what they hold is known now
 		if errors.Is(err, errChanged) && attempt < attempts {
 			continue
 		}
@@ -124,6 +125,9 @@ func (b *Backend) shownRows(ctx context.Context, t tableID, before state, column
 			if !yield(w.row(columns), nil) {
 				return
 			}
+		}
+		for i := range columns {
+			columns[i].kinds.complete.Store(true)
 		}
 	}
 }

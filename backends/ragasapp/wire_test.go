@@ -89,7 +89,7 @@ func TestCells(t *testing.T) {
 		{table.Number, "0.10", "", `0.10`}, {table.Number, "+5", "", `5`}, {table.Number, ".5", "", `0.5`}, {table.Number, "n/a", "", `"n/a"`},
 		{table.Number, "", "1", `null`}, {table.Bool, "TRUE", "", `true`}, {table.Bool, "maybe", "", `"maybe"`},
 		{table.Text, "0.7", "0.5", `0.7`}, {table.Text, "0.7", `"0.5"`, `"0.7"`}, {table.Text, "0.7", "", `"0.7"`}, {table.Text, "great", "0.5", `"great"`},
-		{table.Text, `["a"]`, `["b"]`, `["a"]`}, {table.Text, `["a"]`, ``, `"[\"a\"]"`}, {table.Text, "True", "false", `true`},
+		{table.Text, `["a"]`, `["b"]`, `["a"]`}, {table.Text, `["a", 1.0]`, `["b"]`, `["a", 1.0]`}, {table.Text, `[a]`, `["b"]`, `"[a]"`}, {table.Text, `["a"]`, ``, `"[\"a\"]"`}, {table.Text, "True", "false", `true`},
 		{table.JSON, `{"a":1}`, "", `{"a":1}`}, {table.JSON, `not json`, "", `"not json"`}, {table.Text, "<&>", "", `"<&>"`},
 	} {
 		c := column{typ: test.typ, kinds: &kinds{}}
@@ -111,6 +111,40 @@ func TestNewCellIsLikeItsColumn(t *testing.T) {
 	c.kinds.see(json.RawMessage(`"text"`))
 	if got := string(parse(`["b"]`, &c, nil)); got != `"[\"b\"]"` {
 		t.Errorf("sent as %s although the column has texts, too", got)
+	}
+}
+
+// What a text column holds decides how its cells are compared, once all rows
+// have been seen; a single value by itself.
+func TestTextColumnsAreComparedByWhatTheyHold(t *testing.T) {
+	for _, test := range []struct {
+		values string // JSON, one a line
+		want   table.Type
+	}{
+		{"[1]\nnull\n{}", table.JSON}, {"0.50\n1", table.Number}, {"true", table.Bool}, {`"007"`, table.Text}, {"0.5\n\"007\"", table.Text}, {"null", table.Text},
+	} {
+		c := column{typ: table.Text, kinds: &kinds{}}
+		for _, raw := range strings.Split(test.values, "\n") {
+			c.kinds.see(json.RawMessage(raw))
+		}
+		if got := c.compared(); got != table.Text {
+			t.Errorf("%q: %s before all rows are known", test.values, got)
+		}
+		c.kinds.complete.Store(true)
+		if got := c.compared(); got != test.want {
+			t.Errorf("%q: %s, want %s", test.values, got, test.want)
+		}
+	}
+	for _, test := range []struct {
+		raw, text string
+		want      bool
+	}{
+		{`["a",1.0]`, `["a", 1.0]`, true}, {`["a"]`, `["b"]`, false}, {`0.50`, "0.5", true}, {`"0.50"`, "0.5", false}, {`true`, "TRUE", true}, {`"True"`, "TRUE", false},
+	} {
+		c := column{typ: table.Text, kinds: &kinds{}}
+		if got := c.holds(json.RawMessage(test.raw), test.text); got != test.want {
+			t.Errorf("%s holds %q: %v", test.raw, test.text, got)
+		}
 	}
 }
 
