@@ -102,6 +102,9 @@ type Properties struct {
 	MaxBatch int
 	// RenameProject: Renamer also renames projects.
 	RenameProject bool
+	// Told: Watch reports every change that others make. While it runs nothing
+	// else is asked to learn of them.
+	Told bool
 	// Root is a local directory that holds the store, which must neither contain
 	// nor be contained in a mount point. Empty for remote stores.
 	Root string

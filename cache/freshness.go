@@ -108,15 +108,9 @@ func (f *freshness) settle() {
 	for ref := range pending {
 		switch {
 		case ref.IsTable():
-			if t := c.tableByRef(ref); t != nil {
-				t.mu.Lock()
-				if t.rec.L.Gen != 0 {
-					t.stale = true
-					t.wakeLocked(0)
-				}
-				t.mu.Unlock()
+			if !f.lookAt(ref) || !c.props.Told {
+				projects[ref.Project] = true
 			}
-			projects[ref.Project] = true
 		case ref.Project != "":
 			projects[ref.Project] = true
 		default:
@@ -141,6 +135,23 @@ func (f *freshness) settle() {
 		}
 		f.list(shown, func(ctx context.Context) error { return c.listProject(ctx, shown) })
 	}
+}
+
+// lookAt has a table compared with the store, and reports whether that is all
+// there is to do about it: it is known and loaded.
+func (f *freshness) lookAt(ref backends.Ref) bool {
+	t := f.c.tableByRef(ref)
+	if t == nil {
+		return false
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.rec.L.Gen == 0 {
+		return false
+	}
+	t.stale = true
+	t.wakeLocked(0)
+	return true
 }
 
 // list runs a listing and notes it.
@@ -192,8 +203,18 @@ func (f *freshness) listed(dir string) {
 	}()
 }
 
+// told reports whether the store tells of every change by itself.
+func (f *freshness) told() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.watching && f.c.props.Told
+}
+
 // opened is called when a table is opened: it is checked in the background.
 func (f *freshness) opened(t *Table) {
+	if f.told() {
+		return
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if time.Since(t.checked) > f.c.cfg.TTL {
@@ -216,6 +237,9 @@ func (f *freshness) checkLocked(t *Table) {
 
 // checkUsed checks the tables in use.
 func (f *freshness) checkUsed() {
+	if f.told() {
+		return
+	}
 	now := time.Now()
 	for _, t := range f.c.allTables() {
 		t.mu.Lock()

@@ -147,7 +147,7 @@ func (b *Backend) Opened() backends.Opened {
 		Backend: b,
 		Properties: backends.Properties{
 			Form: backends.Documents, Identity: identity, Place: b.place, Settle: settle,
-			CompareAndSwap: true, RenameProject: true,
+			CompareAndSwap: true, RenameProject: true, Told: true,
 		},
 		Close: func() error {
 			b.client.transport.CloseIdleConnections()

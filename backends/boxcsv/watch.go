@@ -35,6 +35,15 @@ type watcher struct {
 	position text
 	seen     map[string]bool
 	relist   time.Time
+	read     time.Time // when the stream was last read
+	waiting  waitingRoom
+}
+
+// waitingRoom is where Box says that there is something new.
+type waitingRoom struct {
+	address  string
+	patience time.Duration // longest silence
+	left     int           // how often it may be entered before another has to be asked for
 }
 
 func (w *watcher) run(ctx context.Context) error {
@@ -49,10 +58,11 @@ func (w *watcher) run(ctx context.Context) error {
 			w.relist = time.Now().Add(w.b.options.Relist)
 			w.changed(backends.Ref{})
 		}
-		if err := w.wait(ctx); err != nil {
-			return err
+		look, err := w.wait(ctx)
+		if err == nil && look {
+			err = w.drain(ctx)
 		}
-		if err := w.drain(ctx); err != nil {
+		if err != nil {
 			return err
 		}
 	}
@@ -67,6 +77,9 @@ func (w *watcher) page(ctx context.Context, position text) (events, error) {
 	}, &got)
 	if err == nil && got.Next == "" {
 		err = incomplete("the event stream has no position")
+	}
+	if err == nil {
+		w.read = time.Now()
 	}
 	return got, err
 }
@@ -107,8 +120,12 @@ func (w *watcher) drain(ctx context.Context) error {
 	}
 }
 
-// wait returns when there may be something new: told so, or after a while.
-func (w *watcher) wait(ctx context.Context) error {
+// enter asks where to wait, unless that is known.
+func (w *watcher) enter(ctx context.Context) error {
+	if w.waiting.left > 0 {
+		w.waiting.left--
+		return nil
+	}
 	var where realtime
 	c := w.b.client
 	if err := c.read(ctx, call{method: http.MethodOptions, url: c.hosts.api + "/events"}, &where); err != nil {
@@ -117,27 +134,34 @@ func (w *watcher) wait(ctx context.Context) error {
 	if len(where.Entries) == 0 || where.Entries[0].URL == "" {
 		return incomplete("Box does not say where to wait for events")
 	}
-	const longest, margin = 610 * time.Second, 10 * time.Second
-	patience := longest
+	const longest = 610 * time.Second
+	w.waiting = waitingRoom{address: where.Entries[0].URL, patience: longest, left: int(max(where.Entries[0].MaxRetries, 0))}
 	if given := time.Duration(where.Entries[0].RetryTimeout) * time.Second; given > 0 && given < longest {
-		patience = given
+		w.waiting.patience = given
 	}
-	address, err := url.Parse(where.Entries[0].URL)
+	return nil
+}
+
+// wait returns when Box says so, or after a while. look: there may be something
+// new.
+func (w *watcher) wait(ctx context.Context) (look bool, err error) {
+	if err := w.enter(ctx); err != nil {
+		return false, err
+	}
+	c := w.b.client
+	address, err := url.Parse(w.waiting.address)
 	if err != nil {
-		return incomplete("the address for events is none")
+		return false, incomplete("the address for events is none")
 	}
 	query := address.Query()
 	query.Set("stream_position", string(w.position))
 	address.RawQuery = query.Encode()
+	const margin = 10 * time.Second
 	answer, err := c.send(ctx, call{
-		method: http.MethodGet, url: address.String(), foreign: true, patience: patience + margin,
+		method: http.MethodGet, url: address.String(), foreign: true, patience: w.waiting.patience + margin,
 	}, "")
 	if err != nil {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		// A wait that broke off is nothing but a reason to look, not too often.
-		return sleep(ctx, c.pause(c.attempts))
+		return true, w.brokeOff(ctx)
 	}
 	defer answer.close()
 	const most = 1 << 16
@@ -146,9 +170,18 @@ func (w *watcher) wait(ctx context.Context) error {
 		Message string `json:"message"`
 	}
 	if err != nil || json.Unmarshal(body, &message) != nil || message.Message == "" {
-		return sleep(ctx, c.pause(c.attempts))
+		return true, w.brokeOff(ctx)
 	}
-	return ctx.Err()
+	// Whoever is told to come again has missed nothing, as the position was told.
+	// That is not documented: once in a while the stream is read all the same.
+	return message.Message != "reconnect" || time.Since(w.read) >= w.waiting.patience, ctx.Err()
+}
+
+// brokeOff: a wait that broke off is nothing but a reason to look, not too often,
+// and to ask where to wait.
+func (w *watcher) brokeOff(ctx context.Context) error {
+	w.waiting.left = 0
+	return sleep(ctx, w.b.client.pause(w.b.client.attempts))
 }
 
 // refOf says what an event is about: a table, a project, or anything. What

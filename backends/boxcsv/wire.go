@@ -206,6 +206,7 @@ type realtime struct {
 	Entries []struct {
 		URL          string `json:"url"`
 		RetryTimeout amount `json:"retry_timeout"` // seconds
+		MaxRetries   amount `json:"max_retries"`
 	} `json:"entries"`
 }
 

@@ -26,6 +26,11 @@ func (s *store) record(kind string, i *item) {
 	s.events = append(s.events, event{
 		id: fmt.Sprintf("event-%d", len(s.events)+1), kind: kind, source: s.source(i), created: s.clock(),
 	})
+	s.signal()
+}
+
+// signal wakes those who wait for events, or for time to pass.
+func (s *store) signal() {
 	close(s.changed)
 	s.changed = make(chan struct{})
 }
@@ -99,30 +104,46 @@ func (s *Service) optionsEvents(w http.ResponseWriter, r *http.Request) *failure
 	return nil
 }
 
-// subscribe waits until there is an event behind stream_position. It wants no
-// token, and the store not locked.
+// subscribe waits until there is an event behind stream_position, or the time of
+// a wait is over by the service's clock. It wants no token, and the store not
+// locked.
 func (s *Service) subscribe(w http.ResponseWriter, r *http.Request) {
 	position, err := strconv.ParseInt(r.URL.Query().Get("stream_position"), 10, 64)
-	timer := time.NewTimer(s.options.LongPoll)
-	defer timer.Stop()
+	s.store.mu.Lock()
+	until := s.store.exactClock().Add(s.options.LongPoll)
+	if err != nil { // no position was told: what comes counts
+		position = int64(firstPosition + len(s.store.events))
+	}
+	s.store.mu.Unlock()
 	for {
 		s.store.mu.Lock()
 		end, changed := int64(firstPosition+len(s.store.events)), s.store.changed
+		left := until.Sub(s.store.exactClock())
 		s.store.mu.Unlock()
-		if err == nil && position < end {
+		switch {
+		case position < end:
 			faults.WriteJSON(w, http.StatusOK, map[string]any{"message": "new_change"})
 			return
-		}
-		select {
-		case <-changed:
-			if err != nil { // no position was told: anything counts
-				position, err = end, nil
-			}
-		case <-timer.C:
+		case left <= 0:
 			faults.WriteJSON(w, http.StatusOK, map[string]any{"message": "reconnect"})
 			return
-		case <-r.Context().Done():
+		}
+		if !waitFor(r, changed, left) {
 			return
 		}
 	}
+}
+
+// waitFor waits for a signal, no longer than most, and reports whether the client
+// is still there.
+func waitFor(r *http.Request, signal <-chan struct{}, most time.Duration) bool {
+	timer := time.NewTimer(most)
+	defer timer.Stop()
+	select {
+	case <-signal:
+	case <-timer.C:
+	case <-r.Context().Done():
+		return false
+	}
+	return true
 }

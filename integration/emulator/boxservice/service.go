@@ -188,6 +188,7 @@ func (s *Service) Advance(d time.Duration) {
 	s.store.mu.Lock()
 	defer s.store.mu.Unlock()
 	s.store.ahead += d
+	s.store.signal()
 }
 
 // take uses up one of the calls for which a knob is set.

@@ -49,7 +49,7 @@ type store struct {
 	nextID   int
 	items    map[string]*item
 	events   []event
-	changed  chan struct{} // closed at the next event
+	changed  chan struct{} // closed at the next event, and when the clock is set
 	sessions map[string]*session
 	ring     int // most past versions kept; 0: all
 }
@@ -64,7 +64,10 @@ func newStore(now func() time.Time) *store {
 	return s
 }
 
-func (s *store) clock() time.Time { return s.now().Add(s.ahead).Truncate(time.Second) }
+func (s *store) exactClock() time.Time { return s.now().Add(s.ahead) }
+
+// clock is the time as Box tells it.
+func (s *store) clock() time.Time { return s.exactClock().Truncate(time.Second) }
 
 func (s *store) id() string {
 	s.nextID++
