@@ -35,7 +35,7 @@ func (t *Table) stepGone(ctx context.Context) time.Duration {
 	if wait := time.Until(due); wait > 0 && !forced && !g.Confirmed {
 		return wait
 	}
-	if t.c.hasEarlierSaves(t, g.Since) {
+	if t.c.hasEarlierSaves(t, g.Since) || t.c.heirWaits(g.Heir) {
 		return t.c.settle()
 	}
 	if err := t.deleteInStore(ctx); err != nil {
@@ -115,6 +115,20 @@ func (c *Cache) hasEarlierSaves(t *Table, before time.Time) bool {
 	return false
 }
 
+// heirWaits reports whether the table that has got another's content has not sent
+// it yet.
+func (c *Cache) heirWaits(id string) bool {
+	c.names.Lock()
+	t := c.tables[id]
+	c.names.Unlock()
+	if t == nil {
+		return false
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.rec.Replaces && t.dirtyLocked()
+}
+
 // deleteInStore deletes the table in the store. Its content is in history first,
 // durably; if the store has another content by now, it is not deleted.
 func (t *Table) deleteInStore(ctx context.Context) error {
@@ -128,13 +142,12 @@ func (t *Table) deleteInStore(ctx context.Context) error {
 	if errors.Is(err, backends.ErrNotFound) {
 		return t.c.forgetTable(t)
 	}
-	if err != nil {
-		return err
+	if err == nil {
+		if err := t.keepCopy(got, "delete"); err != nil {
+			return err
+		}
+		err = t.c.store.Delete(ctx, rec.Ref, rec.Version)
 	}
-	if err := t.keepCopy(got, "delete"); err != nil {
-		return err
-	}
-	err = t.c.store.Delete(ctx, rec.Ref, rec.Version)
 	if errors.Is(err, backends.ErrConflict) {
 		t.mu.Lock()
 		defer t.mu.Unlock()
@@ -172,7 +185,7 @@ func (t *Table) lastContent(ctx context.Context, rec *record) (content, error) {
 			return content{}, err
 		}
 		t.mu.Lock()
-		changed := !t.rec.R.same(rec.R)
+		changed := t.rec.R.Arrival != rec.R.Arrival // the bytes may be written in another way
 		*rec = t.rec
 		t.mu.Unlock()
 		if changed && rec.Gone != nil && !rec.Gone.Confirmed {
@@ -275,8 +288,8 @@ func (t *Table) stepRename(ctx context.Context) error {
 		return nil
 	}
 	renamer, can := t.c.store.Backend.(backends.Renamer)
-	if !can {
-		return t.renameByCopy()
+	if !can { // replace.go has made a new table instead
+		return fmt.Errorf("%s: renaming in the store: %w", t.path(), backends.ErrUnsupported)
 	}
 	entry, err := renamer.Rename(ctx, ref, name)
 	switch {
@@ -317,10 +330,4 @@ func (c *Cache) renamedAlready(ctx context.Context, id string, ref backends.Ref,
 		}
 	}
 	return backends.Entry{}, fmt.Errorf("%s: %w", ref, backends.ErrNotFound)
-}
-
-// renameByCopy: a store that can't rename gets a new table, and the old one is
-// removed when the new one is there.
-func (t *Table) renameByCopy() error {
-	return fmt.Errorf("%s: renaming in the store: %w", t.path(), backends.ErrUnsupported)
 }

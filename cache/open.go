@@ -62,6 +62,7 @@ func (t *Table) openLocked(f *File, flags int, caller Caller) (*Handle, error) {
 	}
 	if h.writable {
 		t.writers[h] = struct{}{}
+		t.wakeLocked(t.c.settle())
 		if flags&syscall.O_TRUNC != 0 {
 			h.touch()
 		}

@@ -137,10 +137,13 @@ func (w *worker) run(ctx context.Context) {
 			continue
 		}
 		w.restLocked()
-		if next > 0 {
+		switch {
+		case next > 0:
 			t.wakeLocked(next)
-		} else if w.again {
+		case w.again:
 			t.wakeLocked(0)
+		case len(t.writers) > 0:
+			t.wakeLocked(t.c.settle()) // what they append counts without a message
 		}
 		t.mu.Unlock()
 		return
@@ -159,13 +162,18 @@ func (c *Cache) settle() time.Duration {
 }
 
 // settleLocked is how long it is until what was saved counts: the settle time
-// after the last event, at most ten times that under constant saving, and never
-// sooner than ten times the duration of the last push.
+// after the last event, at most ten times that under constant saving (growth
+// counts every settle time), and never sooner than ten times the duration of the
+// last push.
 func (t *Table) settleLocked() time.Duration {
 	d := max(t.c.settle(), 10*t.pushTook)
 	due := t.quiet.Add(d)
 	if !t.firstDirty.IsZero() {
-		if limit := t.firstDirty.Add(10 * d); limit.Before(due) {
+		most := 10 * d
+		if t.rec.Save.How == byGrowth && t.rec.S.Gen == t.rec.L.Gen {
+			most = d
+		}
+		if limit := t.firstDirty.Add(most); limit.Before(due) {
 			due = limit
 		}
 	}
@@ -330,10 +338,16 @@ func (t *Table) sendableLocked(forced bool) (sendable, bool) {
 	if grows {
 		return sendable{growth: true}, true
 	}
-	if t.rec.S.none() && (forced || time.Since(t.firstDirty) > 60*time.Second) {
+	if t.newLocked() && (forced || time.Since(t.firstDirty) > 60*time.Second) {
 		return sendable{growth: true}, true
 	}
 	return sendable{}, false
+}
+
+// newLocked: the table is not in the store, or (rows) has been made there just now
+// and nothing was sent yet.
+func (t *Table) newLocked() bool {
+	return t.rec.S.none() || t.rec.CleanSeq == 0 && t.rec.S.Keys != 0 && t.rec.S.Rows == 0
 }
 
 // failed notes that a step failed, and returns when to try again.

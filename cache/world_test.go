@@ -31,7 +31,9 @@ type world struct {
 	t        testing.TB
 	form     backends.Form
 	memory   *memory.Store // row stores
-	root     string        // document stores
+	root     string        // document stores on disk
+	docs     *documents    // document stores in memory
+	gate     *gate         // in a bubble: what stands before the store
 	stateDir string
 	config   Config // what is set here is used at the next open
 	backend  func(backends.Backend) backends.Backend
@@ -88,9 +90,12 @@ func (w *world) tryOpen() error {
 	if config.Log == nil {
 		config.Log = slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.LevelInfo}))
 	}
-	if w.form == backends.Rows {
+	switch {
+	case w.form == backends.Rows:
 		config.Store = w.memory.Opened()
-	} else {
+	case w.docs != nil:
+		config.Store = w.docs.opened()
+	default:
 		b, err := localcsv.Open(w.root, false, nil)
 		if err != nil {
 			return err
@@ -345,6 +350,15 @@ func (w *world) stored(name string) []string {
 }
 
 func (w *world) tryStored(name string) ([]string, error) {
+	if w.docs != nil {
+		w.docs.mu.Lock()
+		defer w.docs.mu.Unlock()
+		d, err := w.docs.findLocked(w.ref(name))
+		if err != nil {
+			return nil, err
+		}
+		return strings.Split(strings.TrimSuffix(string(d.data), "\n"), "\n"), nil
+	}
 	if w.form == backends.Documents {
 		data, err := os.ReadFile(filepath.Join(w.root, datasets, name))
 		if err != nil {
@@ -392,6 +406,10 @@ func sorted(lines []string) []string {
 // elsewhere changes a table as a colleague does, behind the back of the mount.
 func (w *world) elsewhere(name string, lines ...string) {
 	w.t.Helper()
+	if w.docs != nil {
+		w.docs.put(w.ref(name), joined(lines))
+		return
+	}
 	if w.form == backends.Documents {
 		// In one step, as a careful program does.
 		p := filepath.Join(w.root, datasets, name)
