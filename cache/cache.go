@@ -23,31 +23,30 @@ import (
 // Cache is the open cache of one store.
 type Cache struct {
 	// Constant after Open.
-	cfg        Config
-	props      backends.Properties
-	store      *counted
-	disk       *disk.FS
-	dir        store.Dir
-	lock       *store.Lock
-	db         *state.DB
-	log        *slog.Logger
-	root       string // shown name of the only project; empty: all are shown
-	started    time.Time
-	uid, gid   uint32
-	ctx        context.Context
-	cancel     context.CancelFunc
-	know       *knower
-	health     *health
-	freshness  *freshness
-	calls      counters
-	vanishWait time.Duration // see the constant; tests make it shorter
-	intents    intentSet
-	slots      chan struct{}
-	workers    waitGroup
-	gens       atomic.Uint64
-	watchers   progressSet
-	inv        atomic.Pointer[invalidatorBox]
-	other      atomic.Bool // the store is not the one that was recorded: nothing is sent
+	cfg       Config
+	props     backends.Properties
+	store     *counted
+	disk      *disk.FS
+	dir       store.Dir
+	lock      *store.Lock
+	db        *state.DB
+	log       *slog.Logger
+	root      string // shown name of the only project; empty: all are shown
+	started   time.Time
+	uid, gid  uint32
+	ctx       context.Context
+	cancel    context.CancelFunc
+	know      *knower
+	health    *health
+	freshness *freshness
+	calls     counters
+	intents   intentSet
+	slots     chan struct{}
+	workers   waitGroup
+	gens      atomic.Uint64
+	watchers  progressSet
+	inv       atomic.Pointer[invalidatorBox]
+	other     atomic.Bool // the store is not the one that was recorded: nothing is sent
 
 	// names guards what names are bound to. It comes before Table.mu.
 	names    sync.Mutex
@@ -137,7 +136,7 @@ func newCache(config Config) *Cache {
 	c := &Cache{cfg: config, props: config.Store.Properties, log: config.Log, started: time.Now(),
 		uid: uint32(os.Getuid()), gid: uint32(os.Getgid()),
 		projects: map[string]*project{}, tables: map[string]*Table{}, scratch: map[diskID]*File{}, inoTaken: map[uint64]bool{},
-		vanishWait: vanishWait, slots: make(chan struct{}, pushSlots), health: newHealth(), disk: config.Disk}
+		slots: make(chan struct{}, pushSlots), health: newHealth(), disk: config.Disk}
 	if c.disk == nil {
 		c.disk = &disk.FS{}
 	}
@@ -153,6 +152,7 @@ func newCache(config Config) *Cache {
 	def(&c.cfg.TTL, 5*time.Second)
 	def(&c.cfg.Timeout, 30*time.Second)
 	def(&c.cfg.Drain, 5*time.Minute)
+	def(&c.cfg.vanishWait, vanishWait)
 	if config.Project != "" {
 		c.root = encodeName(config.Project)
 	}
@@ -190,7 +190,7 @@ func (c *Cache) start(ctx context.Context) error {
 	c.names.Lock()
 	defer c.names.Unlock()
 	for _, p := range c.projects {
-		if !p.rec.InStore || p.rec.Removed {
+		if !p.rec.InStore || p.rec.Removed || p.rec.NewName != "" {
 			c.projectTimer(p)
 		}
 	}

@@ -34,6 +34,8 @@ type Config struct {
 	HistorySize int64         // bytes; 0: 2G
 	CacheSize   int64         // bytes; 0: 10G
 
+	vanishWait time.Duration // tests make it shorter
+
 	Options map[string]string // as given at mount, without secrets, for the next mount to be told
 	Disk    *disk.FS          // nil: the real one
 	Log     *slog.Logger      // nil: discard

@@ -78,14 +78,36 @@ func (c *Cache) flushTables(ctx context.Context, tables []*Table, opt flushOptio
 	if opt.projects {
 		c.flushProjects(ctx)
 	}
-	return c.left(tables)
+	err := c.left(tables)
+	if left := c.leftProjects(); err == nil && opt.projects && len(left) > 0 {
+		err = fmt.Errorf("%w: %s", ErrPending, strings.Join(left, ", "))
+	}
+	return err
 }
 
-// waitsForOthers is 1 if the table goes to the store after the others, else 0.
+// leftProjects are the projects of which the store has yet to hear.
+func (c *Cache) leftProjects() []string {
+	c.names.Lock()
+	defer c.names.Unlock()
+	var left []string
+	for name, p := range c.projects {
+		if !p.rec.Stays && (!p.rec.InStore || p.rec.Removed || p.rec.NewName != "") {
+			left = append(left, name)
+		}
+	}
+	slices.Sort(left)
+	return left
+}
+
+// waitsForOthers orders tables: one that replaced another goes to the store after
+// the others, and deletes go last.
 func (t *Table) waitsForOthers() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.rec.Gone != nil || t.rec.Replaces {
+	switch {
+	case t.rec.Gone != nil:
+		return 2
+	case t.rec.Replaces:
 		return 1
 	}
 	return 0
@@ -96,7 +118,7 @@ func (c *Cache) flushProjects(ctx context.Context) {
 	c.names.Lock()
 	var list []*project
 	for _, p := range c.projects {
-		if !p.rec.InStore || p.rec.Removed {
+		if !p.rec.InStore || p.rec.Removed || p.rec.NewName != "" {
 			list = append(list, p)
 		}
 	}
@@ -194,11 +216,11 @@ func (c *Cache) left(tables []*Table) error {
 	return fmt.Errorf("%w: %s", ErrPending, strings.Join(names, ", "))
 }
 
-// Drain sends everything that is pending, as unmount does.
+// Drain sends everything that is pending, as unmount does. While the store is
+// away it waits, until ctx is done.
 func (c *Cache) Drain(ctx context.Context, progress func(Progress)) error {
 	defer c.watchers.listen(progress)()
-	state, _ := c.health.get()
-	return c.flushTables(ctx, c.allTables(), flushOptions{projects: true, patient: state == "online"})
+	return c.flushTables(ctx, c.allTables(), flushOptions{projects: true, patient: true})
 }
 
 // pushNow is -o sync=remote: it sends and waits, at most the timeout.

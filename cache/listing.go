@@ -28,8 +28,7 @@ func (c *Cache) listAll(ctx context.Context) error {
 		}
 		names = []string{c.root}
 	} else {
-		started := time.Now()
-		entries, err := c.store.List(ctx, backends.Ref{})
+		entries, started, err := c.list(ctx, func() backends.Ref { return backends.Ref{} })
 		if err != nil {
 			return err
 		}
@@ -52,6 +51,19 @@ func (c *Cache) listAll(ctx context.Context) error {
 	return failed
 }
 
+// list lists a scope, again if a project has got another name in the store
+// meanwhile. It returns when the listing began.
+func (c *Cache) list(ctx context.Context, scope func() backends.Ref) ([]backends.Entry, time.Time, error) {
+	for {
+		started := time.Now()
+		entries, err := c.store.List(ctx, scope())
+		if c.movedSince(started) && ctx.Err() == nil {
+			continue
+		}
+		return entries, started, err
+	}
+}
+
 // onlyProject binds the one project of -o project=NAME.
 func (c *Cache) onlyProject() error {
 	c.names.Lock()
@@ -71,6 +83,9 @@ func (c *Cache) takeProjects(entries []backends.Entry, started time.Time) (names
 	sortByAge(entries)
 	c.names.Lock()
 	defer c.names.Unlock()
+	if err := c.finishedLocked(entries); err != nil {
+		return nil, nil, err
+	}
 	seen := map[*project]bool{}
 	for _, e := range entries {
 		p, fresh := c.projectOfLocked(e.Ref), false
@@ -84,7 +99,7 @@ func (c *Cache) takeProjects(entries []backends.Entry, started time.Time) (names
 		if p.rec.Removed {
 			continue
 		}
-		if !p.rec.InStore || p.rec.Ref != e.Ref {
+		if p.rec.NewName == "" && (!p.rec.InStore || p.rec.Ref != e.Ref) {
 			p.rec.InStore, p.rec.Ref, p.rec.Stays = true, e.Ref, false
 			if err := c.saveProjectLocked(p); err != nil {
 				return nil, nil, err
@@ -166,10 +181,12 @@ func (c *Cache) listTables(ctx context.Context, name string) (missing []*Table, 
 		c.names.Unlock()
 		return nil, nil
 	}
-	ref := p.rec.Ref
 	c.names.Unlock()
-	started := time.Now()
-	entries, err := c.store.List(ctx, ref)
+	entries, started, err := c.list(ctx, func() backends.Ref {
+		c.names.Lock()
+		defer c.names.Unlock()
+		return p.rec.Ref
+	})
 	if err != nil {
 		return nil, fmt.Errorf("%s: listing: %w", name, err)
 	}

@@ -19,10 +19,16 @@ const existsReason = "exists in the store: a table of this name was made elsewhe
 // create makes the table in the store. done: nothing is left to send (or it is
 // held). The folder is listed again first: the name may have been taken since.
 func (t *Table) create(ctx context.Context, s *shot, v *judge.Verdict) (done bool, err error) {
-	if err := t.c.createProject(ctx, s.rec.Project); err != nil {
+	if err := t.c.createProject(ctx, t.project()); err != nil {
 		return false, err
 	}
 	entry, taken, err := t.c.findInStore(ctx, s.rec)
+	if errors.Is(err, backends.ErrNotFound) {
+		if err := t.c.remakeProject(ctx, t.project()); err != nil {
+			return false, err
+		}
+		entry, taken, err = t.c.findInStore(ctx, s.rec)
+	}
 	if err != nil {
 		return false, err
 	}

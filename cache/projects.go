@@ -53,6 +53,8 @@ func (c *Cache) settleProject(ctx context.Context, p *project, forced bool) erro
 			return err
 		}
 		return c.createProject(ctx, rec.Name)
+	case rec.NewName != "":
+		return c.renameInStore(ctx, p, forced)
 	}
 	return nil
 }

@@ -90,8 +90,10 @@ type gone struct {
 	// unlinked by a process that had read it just before (mv to another disk).
 	Renamed bool `json:",omitempty"`
 	Moved   bool `json:",omitempty"`
-	// Replaced: it was renamed over another table.
-	Replaced bool `json:",omitempty"`
+	// Replaced: it was renamed over another table (its id), which has its content now
+	// and comes first.
+	Replaced bool   `json:",omitempty"`
+	Heir     string `json:",omitempty"`
 	// Changed: the store has a newer content than the one that was removed.
 	Changed bool `json:",omitempty"`
 	// Mass: many tables went together; they wait for a person.
@@ -181,6 +183,11 @@ type projectRecord struct {
 	// Stays: it is gone from the store, and is shown because of what it holds that is
 	// only on this machine. It is made again with its first table only.
 	Stays bool `json:",omitempty"`
+	// NewName is the store name that a rename here has given it; empty: as Ref.Project.
+	// Error is why the store has not taken it.
+	NewName string    `json:",omitempty"`
+	Renamed time.Time `json:",omitzero"`
+	Error   string    `json:",omitempty"`
 	Nonce   string
 }
 

@@ -46,7 +46,7 @@ func (c *Cache) loadForRename(ctx context.Context, oldDir, oldName, newDir, newN
 	r.resolve()
 	c.names.Unlock()
 	need := []*Table{}
-	if r.src != nil && (!r.ontoTable || r.dst != nil) {
+	if r.src != nil && (!r.ontoTable || r.dst != nil || !c.canRename() && !r.src.onlyHere()) {
 		need = append(need, r.src)
 	}
 	if r.dst != nil && flags&RenameExchange != 0 {
@@ -107,7 +107,7 @@ func (r *renaming) do() error {
 	case exists && source.Attr.Ino == target.Attr.Ino && source.Attr.Gen == target.Attr.Gen:
 		return nil
 	case r.from.level == rootDir && isDir && !strings.HasPrefix(r.oldName, "."), r.isFolder(r.from, r.oldName, isDir):
-		return r.renameProject(isDir)
+		return r.renameProject()
 	case r.flags&RenameExchange != 0:
 		return r.exchange()
 	case r.src != nil && r.ontoTable:
@@ -128,36 +128,6 @@ func (r *renaming) do() error {
 // isFolder: datasets or experiments of a project.
 func (r *renaming) isFolder(at place, name string, isDir bool) bool {
 	return at.level == projectDir && backs(at, name, isDir)
-}
-
-// renameProject: the store may not be able to; one that the store has not seen
-// yet and that is empty is simply called otherwise.
-func (r *renaming) renameProject(bool) error {
-	c := r.c
-	p := c.projects[r.oldName]
-	if r.from.level != rootDir || r.to.level != rootDir || p == nil || p.rec.InStore || len(p.tables["datasets"])+len(p.tables["experiments"]) > 0 {
-		return fmt.Errorf("%s: a project can't be renamed here; copy it: %w", path.Join(r.from.path, r.oldName), ErrNotPermitted)
-	}
-	if err := checkName(r.newName); err != nil {
-		return err
-	}
-	if q := c.projects[r.newName]; q != nil {
-		return &fs.PathError{Op: "rename", Path: r.newName, Err: fs.ErrExist}
-	}
-	if err := c.disk.Rename("project:rename", c.scratchPath(r.oldName), c.scratchPath(r.newName)); err != nil {
-		return err
-	}
-	c.movePathsLocked(c.scratchPath(r.oldName), c.scratchPath(r.newName))
-	delete(c.projects, r.oldName)
-	old := p.rec.Name
-	p.rec.Name, p.rec.Ref.Project = r.newName, r.newName
-	c.projects[r.newName] = p
-	return c.db.Update(state.Normal, func(tx *state.Tx) error {
-		if err := tx.Delete(kindProject, old); err != nil {
-			return err
-		}
-		return tx.Put(kindProject, p.rec.Name, &p.rec)
-	})
 }
 
 // scratch renames among scratch.

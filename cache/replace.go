@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/ragasfs/ragasfs/backends"
 	"github.com/ragasfs/ragasfs/cache/state"
 )
 
@@ -18,10 +19,37 @@ func (r *renaming) tableToTable() error {
 	if r.from.project != r.to.project || r.from.kind != r.to.kind {
 		return fmt.Errorf("%s: %w", path.Join(r.to.path, r.newName), ErrCrossKind)
 	}
-	if r.dst == nil {
+	switch {
+	case r.dst != nil:
+		return r.replaceTable()
+	case r.c.canRename() || r.src.onlyHere():
 		return r.renameTable()
 	}
-	return r.replaceTable()
+	// A store that can't rename: a new table gets the content, and the old one is
+	// deleted when the new one is there.
+	b, err := r.c.tableForLocked(r.to, r.stem)
+	if err != nil {
+		return err
+	}
+	r.dst = b
+	if err := r.replaceTable(); err != nil {
+		r.c.dropTableLocked(b)
+		return err
+	}
+	return nil
+}
+
+// onlyHere reports whether the store has not been told of the table.
+func (t *Table) onlyHere() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return !t.rec.InStore && t.intent == nil
+}
+
+// canRename reports whether the store renames tables.
+func (c *Cache) canRename() bool {
+	_, can := c.store.Backend.(backends.Renamer)
+	return can
 }
 
 // renameTable gives the table a new name; rows, ids and history stay. The store
@@ -114,7 +142,7 @@ func (r *renaming) replaceTable() error {
 	a.unbindLocked(f, gen)
 	a.rec.L = content{}
 	a.rec.Ino = ino
-	a.rec.Gone = &gone{Since: time.Now(), Replaced: true}
+	a.rec.Gone = &gone{Since: time.Now(), Replaced: true, Heir: b.id}
 	err = a.saveLocked(state.Normal)
 	a.wakeLocked(c.cfg.DeleteAfter)
 	a.mu.Unlock()

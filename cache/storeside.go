@@ -67,6 +67,9 @@ func (s *counted) Probe(ctx context.Context, ref backends.Ref) (entry backends.E
 func (c *Cache) storeRef(rec record) backends.Ref {
 	c.names.Lock()
 	defer c.names.Unlock()
+	if t := c.tables[rec.ID]; t != nil {
+		rec.Project = t.project() // it may have been renamed since
+	}
 	ref := backends.Ref{Project: rec.Project, Kind: rec.Kind, Name: rec.Name}
 	if p := c.projects[rec.Project]; p != nil {
 		ref.Project, ref.ProjectID = p.rec.Ref.Project, p.rec.Ref.ProjectID
@@ -135,8 +138,22 @@ func (c *Cache) createProject(ctx context.Context, name string) error {
 	p.rec.InStore, p.rec.Stays = true, false
 	p.rec.Ref = entry.Ref
 	p.madeAt = time.Now()
+	if encodeName(entry.Ref.Project) != p.rec.Name && c.canRenameProjects() {
+		p.rec.NewName, p.rec.Renamed = p.rec.Name, time.Now() // renamed here while it was made there
+		c.projectTimer(p)
+	}
 	c.backLocked(p)
 	return c.saveProjectLocked(p)
+}
+
+// remakeProject makes a project again that is gone from the store.
+func (c *Cache) remakeProject(ctx context.Context, name string) error {
+	c.names.Lock()
+	if p := c.projects[name]; p != nil {
+		p.rec.InStore, p.rec.Ref.ProjectID, p.rec.Nonce = false, "", "ragasfs-"+randomID()
+	}
+	c.names.Unlock()
+	return c.createProject(ctx, name)
 }
 
 // findProject looks for a project that exists, or may exist since a create.

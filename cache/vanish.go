@@ -25,7 +25,7 @@ func (c *Cache) vanished(missing []*Table) {
 		kept = c.vanishedOne(t, mass[t.project()]) || kept
 	}
 	if kept {
-		c.freshness.listAgain(c.vanishWait + time.Second)
+		c.freshness.listAgain(c.cfg.vanishWait + time.Second)
 	}
 }
 
@@ -52,7 +52,7 @@ func (c *Cache) vanishedOne(t *Table, mass bool) (kept bool) {
 		r.Vanished = &now
 		t.noteLocked(state.Normal)
 		kept = true
-	case time.Since(*r.Vanished) < c.vanishWait:
+	case time.Since(*r.Vanished) < c.cfg.vanishWait:
 		kept = true
 	case r.Decision == nil || r.Decision.Op != "vanished":
 		r.Decision = &decision{State: "held", Op: "vanished", Seq: r.Save.Seq, Since: time.Now(),
