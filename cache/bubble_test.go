@@ -85,7 +85,7 @@ func (w *world) have(name string, lines ...string) {
 func (w *world) wantSent(n int) {
 	w.t.Helper()
 	sent := w.gate.made("apply", "create")
-	w.gate.set(func(g *gate) { g.calls = nil })
+	w.gate.set(func(g *gate) { g.calls, g.tries = nil, nil })
 	if len(sent) != n {
 		w.t.Errorf("%d calls with changes were made, not %d: %+v", len(sent), n, sent)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -19,6 +20,7 @@ type gate struct {
 	latency time.Duration                             // guarded by mu: of every call
 	before  func(verb string, ref backends.Ref) error // guarded by mu: an error is the answer, nothing happens
 	after   func(verb string, ref backends.Ref) error // guarded by mu: it has happened, the answer is this
+	tries   []gateCall                                // guarded by mu: all calls
 	calls   []gateCall                                // guarded by mu: all that reached the store
 }
 
@@ -46,13 +48,8 @@ func (g *gate) set(change func(g *gate)) {
 func (g *gate) fail(err error, verbs ...string) {
 	g.set(func(g *gate) {
 		g.before = func(verb string, _ backends.Ref) error {
-			if len(verbs) == 0 {
+			if len(verbs) == 0 || slices.Contains(verbs, verb) {
 				return err
-			}
-			for _, v := range verbs {
-				if v == verb {
-					return err
-				}
 			}
 			return nil
 		}
@@ -110,12 +107,21 @@ func (g *gate) during(verb string, f func()) {
 func (g *gate) made(verbs ...string) []gateCall {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	return ofVerbs(g.calls, verbs)
+}
+
+// tried are the calls of these verbs that were made, whatever became of them.
+func (g *gate) tried(verbs ...string) []gateCall {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return ofVerbs(g.tries, verbs)
+}
+
+func ofVerbs(calls []gateCall, verbs []string) []gateCall {
 	var list []gateCall
-	for _, c := range g.calls {
-		for _, v := range verbs {
-			if c.verb == v {
-				list = append(list, c)
-			}
+	for _, c := range calls {
+		if slices.Contains(verbs, c.verb) {
+			list = append(list, c)
 		}
 	}
 	return list
@@ -125,6 +131,8 @@ func (g *gate) made(verbs ...string) []gateCall {
 func (g *gate) pass(ctx context.Context, call gateCall, do func() error) error {
 	g.mu.Lock()
 	latency, before, after := g.latency, g.before, g.after
+	call.when = time.Now()
+	g.tries = append(g.tries, call)
 	g.mu.Unlock()
 	if latency > 0 {
 		wait := time.NewTimer(latency)
