@@ -4,6 +4,7 @@ import (
 	"io"
 	"os/exec"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -157,4 +158,12 @@ func (w *world) wantShownExactly(name string, lines ...string) {
 	if got := w.shown(name); !slices.Equal(got, lines) {
 		w.t.Errorf("%s shows\n%q, not\n%q", name, got, lines)
 	}
+}
+
+// replaced changes one piece of a text, which must be there.
+func replaced(text, old, now string) string {
+	if !strings.Contains(text, old) {
+		panic(old + " is not in " + text)
+	}
+	return strings.Replace(text, old, now, 1)
 }
