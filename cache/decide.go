@@ -85,8 +85,14 @@ func (t *Table) confirm() (bool, error) {
 	return false, nil
 }
 
-// resaveLocked makes L count as a new save by the same writer: it is judged again.
+// resaveLocked has L judged again, now.
 func (t *Table) resaveLocked() {
+	t.savedAgainLocked()
+	t.wakeLocked(0)
+}
+
+// savedAgainLocked makes L count as a new save by the same writer.
+func (t *Table) savedAgainLocked() {
 	confirmed := t.rec.Confirmed == t.rec.Save.Seq && t.rec.Confirmed != 0
 	t.rec.Save.Seq++
 	t.rec.Save.Time = time.Now()
@@ -94,7 +100,6 @@ func (t *Table) resaveLocked() {
 		t.rec.Confirmed = t.rec.Save.Seq
 	}
 	t.quiet = time.Time{}
-	t.wakeLocked(0)
 }
 
 func (t *Table) discard(ctx context.Context) (bool, error) {

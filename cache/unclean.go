@@ -28,7 +28,6 @@ func (c *Cache) recoverTable(t *Table, report state.Report) error {
 	newer := files.lastGen > t.rec.LastGen
 	t.rec.LastGen, t.rec.LastSeq = max(t.rec.LastGen, files.lastGen), max(t.rec.LastSeq, files.lastSeq)
 	t.marked = files.marked
-	t.worker.retry = len(t.parked) > 0 // parked rows are tried again at a mount
 	if t.dirtyLocked() {
 		t.firstDirty = time.Now()
 	}
@@ -47,6 +46,12 @@ func (c *Cache) recoverTable(t *Table, report state.Report) error {
 	}
 	if err := t.recoverContentLocked(report.Clean); err != nil {
 		return err
+	}
+	if len(t.parked) > 0 { // they are tried again at a mount
+		t.worker.retry = true
+		if !t.dirtyLocked() && !t.rec.L.none() {
+			t.savedAgainLocked()
+		}
 	}
 	t.stale = t.stale || t.rec.S.none() && t.rec.InStore && !t.rec.L.none()
 	return nil

@@ -37,6 +37,7 @@ type world struct {
 	stateDir string
 	config   Config // what is set here is used at the next open
 	backend  func(backends.Backend) backends.Backend
+	only     bool // the store has none of the optional abilities
 	c        *Cache
 	dead     *atomic.Bool // the process has been killed: nothing of it reaches store or disk
 }
@@ -106,6 +107,9 @@ func (w *world) tryOpen() error {
 		config.Store.Backend = w.backend(config.Store.Backend)
 	}
 	config.Store.Backend = &mortal{Backend: config.Store.Backend, dead: dead}
+	if w.only {
+		config.Store.Backend = struct{ backends.Backend }{config.Store.Backend}
+	}
 	fail := func(string, string) error { return nil }
 	if config.Disk != nil {
 		fail = config.Disk.Fail
@@ -277,6 +281,7 @@ func (w *world) put(name, content string, flags int, who Caller) error {
 }
 
 const (
+	writeOnly  = syscall.O_WRONLY
 	truncating = syscall.O_WRONLY | syscall.O_CREAT | syscall.O_TRUNC
 	appending  = syscall.O_WRONLY | syscall.O_CREAT | syscall.O_APPEND
 )
