@@ -30,6 +30,7 @@ type project struct {
 	rec    projectRecord
 	tables map[backends.Kind]map[string]*Table // by shown name without ".csv"
 	madeAt time.Time                           // when it was made or renamed in the store from here
+	drops  []time.Time                         // when tables went that others had deleted
 }
 
 func newProject(rec projectRecord) *project {

@@ -2,6 +2,7 @@ package cache
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/ragasfs/ragasfs/backends"
@@ -100,12 +101,28 @@ func (c *Cache) massVanish(missing []*Table) map[string]bool {
 		}
 		projects[project] = p
 	}
+	c.names.Lock()
+	for name, p := range c.projects {
+		n := p.lately()
+		counts := projects[name]
+		counts.known, counts.missing = counts.known+n, counts.missing+n
+		projects[name] = counts
+		all.known, all.missing = all.known+n, all.missing+n
+	}
+	c.names.Unlock()
 	many := func(n counts) bool { return n.known >= 4 && 2*n.missing > n.known }
 	mass := map[string]bool{}
 	for project, n := range projects {
 		mass[project] = many(n) || many(all)
 	}
 	return mass
+}
+
+// lately is the number of tables that went within the last minute: a listing may
+// come in the middle of a removal of them all.
+func (p *project) lately() int {
+	p.drops = slices.DeleteFunc(p.drops, func(when time.Time) bool { return time.Since(when) > vanishWait })
+	return len(p.drops)
 }
 
 // dropVanished lets a clean table go that was deleted in the store.
@@ -121,6 +138,11 @@ func (c *Cache) dropVanished(t *Table) {
 	t.rec.Gone = &gone{Since: time.Now(), Vanished: true}
 	project, kind := t.rec.Project, t.rec.Kind
 	t.mu.Unlock()
+	c.names.Lock()
+	if p := c.projects[project]; p != nil {
+		p.drops = append(p.drops, time.Now())
+	}
+	c.names.Unlock()
 	if err := c.forgetTable(t); err != nil {
 		c.log.Warn("table not forgotten", "path", t.path(), "error", err)
 	}
