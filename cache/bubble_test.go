@@ -3,14 +3,16 @@ package cache
 import (
 	"io"
 	"os/exec"
-	"slices"
 	"strings"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/ragasfs/ragasfs/backends"
 	"github.com/ragasfs/ragasfs/backends/memory"
+	"github.com/ragasfs/ragasfs/cache/disk"
 )
 
 // What a bubble holds: a cache over a store in memory, with a gate before it, and
@@ -57,8 +59,10 @@ func newBubble(t *testing.T, form backends.Form, options memory.Options) *world 
 		w.gate.set(func(g *gate) { g.Backend = b })
 		return w.gate
 	}
+	w.config.Disk = &disk.FS{Fail: w.ask}
 	t.Cleanup(func() {
 		w.gate.heal()
+		w.failDisk("")
 		w.close()
 	})
 	return w
@@ -152,12 +156,28 @@ func people(t *testing.T, n int) []Caller {
 	return list
 }
 
-// wantShownExactly is wantShown with the order of rows.
-func (w *world) wantShownExactly(name string, lines ...string) {
-	w.t.Helper()
-	if got := w.shown(name); !slices.Equal(got, lines) {
-		w.t.Errorf("%s shows\n%q, not\n%q", name, got, lines)
+// failDisk lets all disk calls of a label ("": none) fail, and tells whether one
+// has been made since.
+func (w *world) failDisk(label string) (met func() bool) {
+	w.diskFault.Store(&diskFault{label: label})
+	fault := w.diskFault.Load()
+	return fault.met.Load
+}
+
+// diskFault is a label of disk calls that fail.
+type diskFault struct {
+	label string
+	met   atomic.Bool
+}
+
+// ask is disk.FS.Fail.
+func (w *world) ask(label, _ string) error {
+	f := w.diskFault.Load()
+	if f == nil || f.label != label {
+		return nil
 	}
+	f.met.Store(true)
+	return syscall.ENOSPC
 }
 
 // replaced changes one piece of a text, which must be there.

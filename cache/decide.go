@@ -34,12 +34,14 @@ func (c *Cache) decideAll(p string, decide func(*Table) (bool, error)) error {
 		return err
 	}
 	any := false
+	var failed error
 	for _, t := range tables {
 		did, err := decide(t)
-		if err != nil {
-			return err
-		}
+		failed = errors.Join(failed, err)
 		any = any || did
+	}
+	if failed != nil {
+		return failed
 	}
 	if !any {
 		return fmt.Errorf("%s: %w: %w", p, errNothing, fs.ErrInvalid)
@@ -50,12 +52,15 @@ func (c *Cache) decideAll(p string, decide func(*Table) (bool, error)) error {
 func (t *Table) confirm() (bool, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.backoff, t.notBefore = 0, time.Time{} // a person wants it now
 	r := &t.rec
 	switch {
 	case r.Gone != nil && r.InStore:
 		r.Gone.Confirmed = true
 		t.wakeLocked(0)
 		return true, t.saveLocked(state.Full)
+	case r.Decision != nil && r.Decision.Op == "vanished" && r.L.none():
+		return false, fmt.Errorf("%s: it was never loaded here, so there is nothing to make it again of; discard lets it go: %w", t.path(), errNothing)
 	case r.Decision != nil && r.Decision.Op == "vanished":
 		// Make it again in the store.
 		r.Decision, r.Vanished = nil, nil
@@ -140,6 +145,7 @@ func (t *Table) bringBack(ctx context.Context) error {
 	t.mu.Unlock()
 	err := t.backToStore(ctx)
 	t.c.invalidate(dir, name)
+	t.wake(0) // the store may have something newer
 	return err
 }
 

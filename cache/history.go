@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -105,8 +106,11 @@ func (t *Table) toHistoryLocked(path string, when time.Time, why string) error {
 	if err != nil {
 		return err
 	}
-	rel := filepath.Join(t.rec.Project, string(t.rec.Kind), t.rec.Name, when.UTC().Format("20060102T150405.000000000Z")+".csv")
-	to := filepath.Join(t.c.dir.History(), rel)
+	to := t.historyPath(&when)
+	rel, err := filepath.Rel(t.c.dir.History(), to)
+	if err != nil {
+		return err
+	}
 	if err := t.c.disk.MkdirAll("history:mkdir", filepath.Dir(to), 0o700); err != nil {
 		return err
 	}
@@ -140,5 +144,37 @@ func (t *Table) keepCopy(x content, why string) error {
 	if err != nil {
 		return err
 	}
-	return t.toHistoryLocked(tmp, time.Now(), why)
+	if err := t.toHistoryLocked(tmp, time.Now(), why); err != nil {
+		return err
+	}
+	return t.syncHistory()
+}
+
+// syncHistory makes the entries of the table in history power safe: the names,
+// those of the directories above, and what is noted about them.
+func (t *Table) syncHistory() error {
+	dir := t.historyDir()
+	for dir != t.c.dir.History() {
+		if err := t.c.disk.SyncDir("history:syncdir", dir); err != nil {
+			return err
+		}
+		dir = filepath.Dir(dir)
+	}
+	return errors.Join(t.c.disk.SyncDir("history:syncdir", dir), t.c.db.Sync())
+}
+
+// historyPath is where a version that was replaced at that time belongs. The time
+// moves on until nothing is there: clocks are set back.
+func (t *Table) historyPath(when *time.Time) string {
+	for {
+		to := filepath.Join(t.historyDir(), when.UTC().Format("20060102T150405.000000000Z")+".csv")
+		if _, err := os.Lstat(to); err != nil {
+			return to
+		}
+		*when = when.Add(time.Nanosecond)
+	}
+}
+
+func (t *Table) historyDir() string {
+	return filepath.Join(t.c.dir.History(), t.rec.Project, string(t.rec.Kind), t.rec.Name)
 }

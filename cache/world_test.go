@@ -28,18 +28,20 @@ import (
 // world is a cache over a store, driven as package fs drives it, without a
 // kernel. The settle time is so long that nothing happens by itself: tests flush.
 type world struct {
-	t        testing.TB
-	form     backends.Form
-	memory   *memory.Store // row stores
-	root     string        // document stores on disk
-	docs     *documents    // document stores in memory
-	gate     *gate         // in a bubble: what stands before the store
-	stateDir string
-	config   Config // what is set here is used at the next open
-	backend  func(backends.Backend) backends.Backend
-	only     bool // the store has none of the optional abilities
-	c        *Cache
-	dead     *atomic.Bool // the process has been killed: nothing of it reaches store or disk
+	t      testing.TB
+	form   backends.Form
+	memory *memory.Store // row stores
+	root   string        // document stores on disk
+	docs   *documents    // document stores in memory
+	gate   *gate         // in a bubble: what stands before the store
+
+	diskFault atomic.Pointer[diskFault] // in a bubble
+	stateDir  string
+	config    Config // what is set here is used at the next open
+	backend   func(backends.Backend) backends.Backend
+	only      bool // the store has none of the optional abilities
+	c         *Cache
+	dead      *atomic.Bool // the process has been killed: nothing of it reaches store or disk
 }
 
 var errKilled = errors.New("the process was killed")
