@@ -27,7 +27,8 @@ func (h *health) failed(err error) time.Duration {
 	switch {
 	case errors.Is(err, backends.ErrAuth):
 		h.set("auth", err)
-	case errors.Is(err, backends.ErrUnavailable), errors.Is(err, backends.ErrUnknown), errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, backends.ErrUnavailable), errors.Is(err, backends.ErrUnknown),
+		errors.Is(err, backends.ErrIncomplete), errors.Is(err, context.DeadlineExceeded):
 		h.set("offline", err)
 	}
 	var after *backends.RetryAfter
@@ -82,7 +83,7 @@ func remedy(err error) string {
 	switch {
 	case errors.Is(err, backends.ErrAuth):
 		return "renew the credentials; nothing is lost, it goes on by itself"
-	case errors.Is(err, backends.ErrUnavailable), errors.Is(err, backends.ErrUnknown):
+	case errors.Is(err, backends.ErrUnavailable), errors.Is(err, backends.ErrUnknown), errors.Is(err, backends.ErrIncomplete):
 		return "none needed: it is tried again"
 	case errors.Is(err, backends.ErrConflict):
 		return "none needed: it is merged and tried again"

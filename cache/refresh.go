@@ -46,6 +46,7 @@ func (t *Table) refresh(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	t.c.health.succeeded()
 	if later := t.suspicious(got); later {
 		return nil
 	}
@@ -65,10 +66,10 @@ func (t *Table) probe(ctx context.Context) (fresh bool, err error) {
 	if err != nil || !ok {
 		return false, err
 	}
-	t.c.health.succeeded()
 	if entry.Version == "" || entry.Version != version {
-		return false, nil
+		return false, nil // that the store can be reached is only known when it is loaded
 	}
+	t.c.health.succeeded()
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.checked, t.stale = time.Now(), false

@@ -54,7 +54,7 @@ var sentinels = []meaning{
 	{backends.ErrRefused, syscall.EREMOTEIO},
 	{backends.ErrUnavailable, syscall.ENETUNREACH},
 	{backends.ErrUnknown, syscall.EREMOTEIO},
-	{backends.ErrIncomplete, syscall.EREMOTEIO},
+	{backends.ErrIncomplete, syscall.EIO}, // damaged on its way, as on a bad disk
 	{backends.ErrNotEmpty, syscall.ENOTEMPTY},
 	{backends.ErrUnsupported, syscall.EOPNOTSUPP},
 	{backends.ErrBackendNotFound, syscall.ENODEV},

@@ -19,15 +19,20 @@ const Name = "box/csv"
 // which Box keeps few.
 const settle = 30 * time.Second
 
+const (
+	defaultTimeout = 60 * time.Second
+	defaultDirect  = 50_000_000 // bytes
+)
+
 // Options say which Box folder is meant, and how it is reached. Zero fields
 // have defaults.
 type Options struct {
-	RootFolderID string // "0"
-	APIURL       string // "https://api.box.com"
-	UploadURL    string // from APIURL; "https://upload.box.com/api/2.0"
-	TokenURL     string // from APIURL; "https://api.box.com/oauth2/token"
-	AsUser       string // id of the user as whom everything is done
-	Timeout      time.Duration
+	RootFolderID string        // "0"
+	APIURL       string        // "https://api.box.com"
+	UploadURL    string        // from APIURL; "https://upload.box.com/api/2.0"
+	TokenURL     string        // from APIURL; "https://api.box.com/oauth2/token"
+	AsUser       string        // id of the user as whom everything is done
+	Timeout      time.Duration // longest silence of Box
 	Attempts     int           // of a read
 	Backoff      time.Duration // before the second attempt
 	Direct       int64         // the largest file that goes up in one piece, in bytes
@@ -42,7 +47,7 @@ func (o Options) withDefaults() Options {
 		o.RootFolderID = "0"
 	}
 	if o.Timeout == 0 {
-		o.Timeout = 60 * time.Second
+		o.Timeout = defaultTimeout
 	}
 	if o.Attempts == 0 {
 		o.Attempts = 4
@@ -51,7 +56,7 @@ func (o Options) withDefaults() Options {
 		o.Backoff = 500 * time.Millisecond
 	}
 	if o.Direct == 0 {
-		o.Direct = 50_000_000
+		o.Direct = defaultDirect
 	}
 	if o.CallRate == 0 {
 		o.CallRate = 14 // with the burst less than the 1000 a minute that Box allows a user

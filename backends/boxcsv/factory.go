@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"strconv"
+	"time"
 
 	"github.com/ragasfs/ragasfs/backends"
 )
@@ -30,6 +32,8 @@ func Factory() backends.Factory {
 			{Name: "token_url", Help: "address for access tokens, if it is not derived from api_url"},
 			{Name: "config_file", Help: "JSON file of a JWT application, as Box's developer console makes it"},
 			{Name: "token_file", Help: "file with a developer token; read again when it changes"},
+			{Name: "timeout", Default: defaultTimeout.String(), Help: "how long Box may be silent"},
+			{Name: "chunk_above", Default: strconv.Itoa(defaultDirect), Help: "larger tables go up in parts, in bytes (Box takes parts from 20 MB on)"},
 			{Name: "as_user", Help: "id of the user as whom everything is done"},
 		},
 		Open: open,
@@ -41,6 +45,13 @@ func open(ctx context.Context, config backends.Config) (backends.Opened, error) 
 		RootFolderID: config.Options["root_folder_id"], APIURL: config.Options["api_url"],
 		UploadURL: config.Options["upload_url"], TokenURL: config.Options["token_url"],
 		AsUser: config.Options["as_user"], Log: config.Log,
+	}
+	var err error
+	if options.Timeout, err = timeoutOption(config.Options["timeout"]); err != nil {
+		return backends.Opened{}, err
+	}
+	if options.Direct, err = sizeOption(config.Options["chunk_above"]); err != nil {
+		return backends.Opened{}, err
 	}
 	for _, name := range []string{"api_url", "upload_url", "token_url"} {
 		if err := checkURL(name, config.Options[name]); err != nil {
@@ -56,6 +67,28 @@ func open(ctx context.Context, config backends.Config) (backends.Opened, error) 
 	}
 	b.meet(ctx)
 	return b.Opened(), nil
+}
+
+func timeoutOption(value string) (time.Duration, error) {
+	if value == "" {
+		return defaultTimeout, nil
+	}
+	d, err := time.ParseDuration(value)
+	if err != nil || d <= 0 {
+		return 0, fmt.Errorf("timeout=%s: a duration like 30s is needed: %w", value, backends.ErrOption)
+	}
+	return d, nil
+}
+
+func sizeOption(value string) (int64, error) {
+	if value == "" {
+		return defaultDirect, nil
+	}
+	n, err := strconv.ParseInt(value, 10, 64)
+	if err != nil || n <= 0 {
+		return 0, fmt.Errorf("chunk_above=%s: a number of bytes is needed: %w", value, backends.ErrOption)
+	}
+	return n, nil
 }
 
 func checkURL(name, value string) error {

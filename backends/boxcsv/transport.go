@@ -47,6 +47,10 @@ var errSilent = errors.New("no sign of life")
 // bodyKey is where the body of an OPTIONS request travels: resty drops it.
 type bodyKey struct{}
 
+// watchKey is where the watch over an exchange travels, so that a body that goes
+// up slowly is no silence.
+type watchKey struct{}
+
 // newResty makes the HTTP client. It repeats nothing and follows nothing: both
 // need to know what the request means.
 func newResty(transport http.RoundTripper) *resty.Client {
@@ -61,6 +65,13 @@ func newResty(transport http.RoundTripper) *resty.Client {
 		if ok {
 			r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 			r.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
+		}
+		watch, ok := r.Context().Value(watchKey{}).(*idleWatch)
+		if ok && r.Body != nil && r.Body != http.NoBody {
+			r.Body = struct {
+				io.Reader
+				io.Closer
+			}{watch.over(r.Body), r.Body}
 		}
 		return nil
 	})
@@ -90,14 +101,14 @@ func (c *client) send(ctx context.Context, k call, accessToken string) (*answer,
 		patience = c.timeout
 	}
 	exchange, cancel := context.WithCancelCause(ctx)
-	idle := time.AfterFunc(patience, func() { cancel(errSilent) })
-	stop := func() { idle.Stop(); cancel(nil) }
+	watch := newIdleWatch(patience, func() { cancel(errSilent) })
+	stop := func() { watch.stop(); cancel(nil) }
 
 	var connected atomic.Bool // the request may have reached Box
-	traced := httptrace.WithClientTrace(exchange, &httptrace.ClientTrace{
+	traced := httptrace.WithClientTrace(context.WithValue(exchange, watchKey{}, watch), &httptrace.ClientTrace{
 		GotConn:      func(httptrace.GotConnInfo) { connected.Store(true) },
-		WroteHeaders: func() { idle.Reset(patience) },
-		WroteRequest: func(httptrace.WroteRequestInfo) { idle.Reset(patience) },
+		WroteHeaders: watch.again,
+		WroteRequest: func(httptrace.WroteRequestInfo) { watch.again() },
 	})
 	request, err := c.build(traced, k, accessToken)
 	if err != nil {
@@ -111,7 +122,8 @@ func (c *client) send(ctx context.Context, k call, accessToken string) (*answer,
 	}
 	body := response.RawBody()
 	closeAll := func() { _ = body.Close(); stop() } // only read from: nothing can be lost
-	reader := &idleReader{r: body, idle: idle, patience: patience}
+	watch.again()
+	reader := watch.over(body)
 	if response.StatusCode() >= http.StatusBadRequest {
 		defer closeAll()
 		const most = 64 << 10
@@ -184,19 +196,4 @@ func withoutAddress(err error) error {
 		return failed.Err
 	}
 	return err
-}
-
-// idleReader puts off the end of the exchange while bytes come.
-type idleReader struct {
-	r        io.Reader
-	idle     *time.Timer
-	patience time.Duration
-}
-
-func (r *idleReader) Read(p []byte) (int, error) {
-	n, err := r.r.Read(p)
-	if n > 0 {
-		r.idle.Reset(r.patience)
-	}
-	return n, err
 }

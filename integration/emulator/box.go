@@ -45,6 +45,9 @@ func boxCommand() *cobra.Command {
 	flags.StringVar(&publicKey, "jwt-public-key", "", "PEM file with the public key of JWTs (key id test-key)")
 	flags.DurationVar(&options.TokenTTL, "token-ttl", time.Hour, "how long an access token is good")
 	flags.Int64Var(&options.PartSize, "part-size", 0, "size of the parts of an upload, in bytes (0: 8 MiB)")
+	flags.Int64Var(&options.MinChunked, "min-chunked", 0, "smallest file that may go up in parts, in bytes (0: 20 MB)")
+	flags.IntVar(&options.Calls, "calls-per-minute", 0, "calls that a user may make (0: any number; Box allows about 1000)")
+	flags.IntVar(&options.Uploads, "uploads-per-minute", 0, "uploads among them (0: any number; Box allows about 240)")
 	flags.DurationVar(&options.LongPoll, "long-poll", 0, "how long a wait for events lasts (0: 50s)")
 	flags.DurationVar(&options.Latency, "latency", 0, "time before every answer")
 	return command

@@ -2,6 +2,7 @@ package boxservice
 
 import (
 	"bytes"
+	"compress/gzip"
 	"crypto/sha1"
 	"encoding/hex"
 	"encoding/json"
@@ -169,6 +170,12 @@ func (s *Service) carryOut(work func() (*item, *failure), w http.ResponseWriter,
 	if take(&s.knobs.WrongSHA1) {
 		answer["sha1"] = strings.Repeat("0", sha1.Size*2) //nolint:mnd // two digits a byte
 	}
+	if take(&s.knobs.WrongSize) {
+		answer["size"] = len(i.current().content) + 1
+	}
+	if take(&s.knobs.WrongName) {
+		answer["name"] = i.name + "_"
+	}
 	faults.WriteJSON(w, http.StatusCreated, map[string]any{"total_count": 1, "entries": []any{selected(r, answer)}})
 	return nil
 }
@@ -227,7 +234,10 @@ func (s *Service) download(w http.ResponseWriter, r *http.Request, ticket string
 	if found {
 		content = versionOf(file, parts[1]).content
 	}
-	wrong, empty := take(&s.knobs.WrongBytes), take(&s.knobs.EmptyBody)
+	wrong, empty, squeeze := take(&s.knobs.WrongBytes), take(&s.knobs.EmptyBody), false
+	if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+		squeeze = take(&s.knobs.Gzip)
+	}
 	s.store.mu.Unlock()
 	switch {
 	case !found:
@@ -243,6 +253,13 @@ func (s *Service) download(w http.ResponseWriter, r *http.Request, ticket string
 		content = bytes.Repeat([]byte{'x'}, len(content))
 	}
 	w.Header().Set("Content-Type", "application/octet-stream")
+	if squeeze {
+		w.Header().Set("Content-Encoding", "gzip")
+		squeezed := gzip.NewWriter(w)
+		_, _ = squeezed.Write(content) // the client may be gone
+		_ = squeezed.Close()           // as above
+		return
+	}
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(content))
 }
 

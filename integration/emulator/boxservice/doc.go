@@ -6,7 +6,7 @@
 // If-Match and a wrong checksum fail. Beside the out-of-band calls of package
 // faults it has
 //
-//	POST /_emulator/options   a JSON object of Knobs: rarer behaviours of Box
+//	POST /_emulator/options   a JSON object of Knobs: rarer behaviours of Box (GET: as they are)
 //	POST /_emulator/clock     {"advance":"10m"}: the service's clock goes forward
 //	POST /_emulator/tokens    {"add":["..."],"revoke":["..."]}: developer tokens
 //

@@ -66,7 +66,7 @@ func (s *Service) getEvents(w http.ResponseWriter, r *http.Request) *failure {
 	case "", "0":
 	default:
 		n, err := strconv.ParseInt(position, 10, 64)
-		if err != nil || n < firstPosition || n > end {
+		if take(&s.knobs.LostPosition) || err != nil || n < firstPosition || n > end {
 			return badRequest("stream_position is not valid")
 		}
 		from = n
@@ -78,6 +78,10 @@ func (s *Service) getEvents(w http.ResponseWriter, r *http.Request) *failure {
 	next := from + int64(len(entries))
 	if s.knobs.DuplicateEvents && len(entries) > 0 && len(entries) < limit {
 		entries = append([]any{entries[len(entries)-1]}, entries...) // twice, and out of order
+	}
+	if s.knobs.EmptySources {
+		about := event{id: fmt.Sprintf("nothing-%d", next), kind: "ITEM_SYNC", created: s.store.clock()}
+		entries = append([]any{s.eventShape(about)}, entries...)
 	}
 	faults.WriteJSON(w, http.StatusOK, map[string]any{
 		"chunk_size": len(entries), "next_stream_position": json.Number(strconv.FormatInt(next, 10)), "entries": entries,

@@ -2,9 +2,11 @@ package boxservice
 
 import (
 	"encoding/base64"
+	"encoding/json"
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -169,10 +171,13 @@ func (s *Service) listItems(q request, w http.ResponseWriter, r *http.Request) *
 		limit = defaultPage
 	}
 	limit = min(limit, maxPage)
+	if s.knobs.PageSize > 0 {
+		limit = min(limit, s.knobs.PageSize)
+	}
 	entries := []any{}
 	if !take(&s.knobs.HideListings) {
-		for _, i := range s.store.children(q.id) {
-			entries = append(entries, s.selectedMini(r, i))
+		for _, i := range s.store.listed(q.id, time.Duration(s.knobs.ListingLag)) {
+			entries = append(entries, s.listingShape(r, i))
 		}
 	}
 	if s.knobs.StrangeListing {
@@ -203,6 +208,19 @@ func (s *Service) listItems(q request, w http.ResponseWriter, r *http.Request) *
 	return nil
 }
 
+// listingShape is an entry of a listing.
+func (s *Service) listingShape(r *http.Request, i *item) map[string]any {
+	m := s.selectedMini(r, i)
+	if !s.knobs.StrangeTypes {
+		return m
+	}
+	m["id"], m["modified_at"], m["unheard_of"] = json.Number(i.id), nil, []any{1}
+	if !i.isFile() {
+		m["size"] = json.Number("1.0034576983313e+14")
+	}
+	return m
+}
+
 func (s *Service) markerPage(w http.ResponseWriter, marker string, limit int, entries []any) *failure {
 	from := 0
 	if marker != "" {
@@ -216,6 +234,9 @@ func (s *Service) markerPage(w http.ResponseWriter, marker string, limit int, en
 	}
 	from = min(from, len(entries))
 	to := min(from+limit, len(entries))
+	if s.knobs.RepeatEntries && from > 0 {
+		from--
+	}
 	page := map[string]any{"limit": limit, "entries": entries[from:to]}
 	switch {
 	case to < len(entries):

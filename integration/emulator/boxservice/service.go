@@ -29,6 +29,8 @@ type Options struct {
 	MinChunked   int64         // smallest file that may go up in parts
 	LongPoll     time.Duration // how long /subscribe waits
 	Latency      time.Duration
+	Calls        int // that a user may make a minute; 0: any number
+	Uploads      int // of them
 	Now          func() time.Time
 }
 
@@ -62,32 +64,6 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// Knobs are behaviours of Box that are rare or disputed. A number says how many
-// of the next calls behave so.
-type Knobs struct {
-	MarkerEnd       string `json:"marker_end"`         // "", "null" or "empty": how the last page says so
-	Sanitize        bool   `json:"sanitize"`           // names are changed instead of refused
-	StrangeListing  bool   `json:"strange_listing"`    // a web link, an order that is an object, unknown fields
-	DuplicateEvents bool   `json:"duplicate_events"`   // an event comes again, before others
-	KeepEtag        bool   `json:"keep_etag"`          // promoting a version brings its etag back
-	VersionRing     int    `json:"version_ring"`       // most past versions kept; 0: all
-	NotReady        int    `json:"not_ready"`          // downloads answer 202
-	WrongBytes      int    `json:"wrong_bytes"`        // downloads have another content of the same size
-	EmptyBody       int    `json:"empty_body"`         // downloads are 0 bytes
-	ExpiredURL      int    `json:"expired_url"`        // download URLs are expired at once
-	WrongSHA1       int    `json:"wrong_sha1"`         // uploads answer another sha1
-	NameReserved    int    `json:"name_reserved"`      // creates answer name_temporarily_reserved
-	Blocked         int    `json:"blocked"`            // creates and changes answer operation_blocked_temporary
-	CommitNotReady  int    `json:"commit_not_ready"`   // commits answer 202
-	PartsMismatch   int    `json:"parts_mismatch"`     // commits answer parts_mismatch
-	SessionExpired  int    `json:"session_expired"`    // parts answer 410
-	MarkerRejected  int    `json:"marker_rejected"`    // listings with a marker answer 400
-	HideListings    int    `json:"hide_listings"`      // listings are empty, as after a collaboration was removed
-	StorageFull     int    `json:"storage_full"`       // uploads answer storage_limit_exceeded
-	LatePersist     string `json:"late_persist"`       // "5s": uploads answer 503 and are carried out after it
-	LatePersists    int    `json:"late_persist_times"` // how many
-}
-
 // Service is the emulated API with its out-of-band calls.
 type Service struct {
 	*faults.Service
@@ -96,6 +72,7 @@ type Service struct {
 	store   *store
 	knobs   Knobs // under store.mu
 	tokens  *tokens
+	limits  limits
 	seen    seen
 }
 
@@ -119,6 +96,8 @@ func New(options Options) *Service {
 // ServeHTTP implements http.Handler.
 func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch r.Method + " " + r.URL.Path {
+	case "GET /_emulator/options":
+		s.getOptions(w)
 	case "POST /_emulator/options":
 		s.postOptions(w, r)
 	case "POST /_emulator/clock":
@@ -128,27 +107,6 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		s.Service.ServeHTTP(w, r)
 	}
-}
-
-// SetKnobs changes how the service behaves.
-func (s *Service) SetKnobs(change func(*Knobs)) {
-	s.store.mu.Lock()
-	defer s.store.mu.Unlock()
-	change(&s.knobs)
-	s.store.ring = s.knobs.VersionRing
-}
-
-func (s *Service) postOptions(w http.ResponseWriter, r *http.Request) {
-	decoder := json.NewDecoder(r.Body)
-	decoder.DisallowUnknownFields()
-	var err error
-	s.SetKnobs(func(k *Knobs) {
-		next := *k
-		if err = decoder.Decode(&next); err == nil {
-			*k = next
-		}
-	})
-	answerControl(w, err)
 }
 
 func (s *Service) postClock(w http.ResponseWriter, r *http.Request) {
@@ -191,15 +149,6 @@ func (s *Service) Advance(d time.Duration) {
 	s.store.signal()
 }
 
-// take uses up one of the calls for which a knob is set.
-func take(left *int) bool {
-	if *left <= 0 {
-		return false
-	}
-	*left--
-	return true
-}
-
 // route sends a request to what it means, by host name or by path.
 func (s *Service) route(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Box-Request-Id", "emulated")
@@ -223,7 +172,11 @@ func (s *Service) route(w http.ResponseWriter, r *http.Request) {
 		f.write(w)
 		return
 	}
-	if f := s.dispatch(w, r, path); f != nil {
+	f := s.limit(r, path)
+	if f == nil {
+		f = s.dispatch(w, r, path)
+	}
+	if f != nil {
 		f.write(w)
 	}
 }

@@ -32,6 +32,7 @@ type item struct {
 	created         time.Time
 	modified        time.Time
 	contentModified time.Time
+	made, removed   time.Time // exactly, for listings that lag behind
 	description     string
 	trashed         bool
 	lockedBy        string
@@ -110,6 +111,22 @@ func (s *store) children(folder string) []*item {
 	return found
 }
 
+// listed is children as a listing shows them that lags behind.
+func (s *store) listed(folder string, lag time.Duration) []*item {
+	if lag == 0 {
+		return s.children(folder)
+	}
+	then := s.exactClock().Add(-lag)
+	var found []*item
+	for _, i := range s.items {
+		if i.parent == folder && i.id != "0" && !i.made.After(then) && (!i.trashed || i.removed.After(then)) {
+			found = append(found, i)
+		}
+	}
+	sortItems(found)
+	return found
+}
+
 // named returns the item that has a name in a folder. Names are equal without
 // regard to case.
 func (s *store) named(folder, name string) *item {
@@ -130,6 +147,7 @@ func (s *store) addFile(folder, name string, content []byte, contentModified tim
 	now := s.clock()
 	i := &item{
 		id: s.id(), kind: typeFile, name: name, parent: folder, created: now, modified: now, contentModified: now,
+		made: s.exactClock(),
 	}
 	if !contentModified.IsZero() {
 		i.contentModified = contentModified
@@ -142,7 +160,7 @@ func (s *store) addFile(folder, name string, content []byte, contentModified tim
 
 func (s *store) addFolder(parent, name string) *item {
 	now := s.clock()
-	i := &item{id: s.id(), kind: typeFolder, name: name, parent: parent, created: now, modified: now, contentModified: now}
+	i := &item{id: s.id(), kind: typeFolder, name: name, parent: parent, created: now, modified: now, contentModified: now, made: s.exactClock()}
 	s.items[i.id] = i
 	s.record("ITEM_CREATE", i)
 	return i
@@ -171,7 +189,7 @@ func (s *store) touch(i *item) {
 
 func (s *store) trash(i *item) {
 	i.sequence++
-	i.trashed = true
+	i.trashed, i.removed = true, s.exactClock()
 	s.record("ITEM_TRASH", i)
 }
 

@@ -104,6 +104,10 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		})
 	}()
 	rule, met := s.rules.match(r)
+	if met && rule.Action == Reset {
+		_, _ = io.CopyN(io.Discard, r.Body, r.ContentLength/2) // as far as it comes
+		panic(http.ErrAbortHandler)
+	}
 	if (s.options.Latency > 0 || met) && !readAhead(r) {
 		panic(http.ErrAbortHandler)
 	}
@@ -121,6 +125,10 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (s *Service) disturb(w *countingWriter, r *http.Request, rule Rule) {
 	if rule.Action == Stall && rule.Delay == 0 {
 		<-r.Context().Done()
+	}
+	if rule.Action == Trickle {
+		trickle(w, r, s.apply(r), time.Duration(rule.Delay))
+		return
 	}
 	if !pause(r.Context(), time.Duration(rule.Delay)) {
 		panic(http.ErrAbortHandler)
@@ -155,7 +163,28 @@ func (s *Service) answer(w http.ResponseWriter, rule Rule) {
 	if rule.RetryAfter != "" {
 		w.Header().Set("Retry-After", rule.RetryAfter)
 	}
+	if rule.Body != nil {
+		w.Header().Set("Content-Type", "text/html")
+		w.WriteHeader(rule.Status)
+		_, _ = io.WriteString(w, *rule.Body) // the client may be gone: that is its business
+		return
+	}
 	WriteJSON(w, rule.Status, s.options.ErrorBody(rule.Status))
+}
+
+// trickle sends an answer so slowly that it never seems to end.
+func trickle(w http.ResponseWriter, r *http.Request, answer *discarded, each time.Duration) {
+	maps.Copy(w.Header(), answer.header)
+	w.WriteHeader(max(answer.status, http.StatusOK))
+	for i := range answer.body {
+		_, err := w.Write(answer.body[i : i+1])
+		if err == nil {
+			err = http.NewResponseController(w).Flush()
+		}
+		if err != nil || !pause(r.Context(), each) {
+			return
+		}
+	}
 }
 
 // cut announces a whole answer and sends half of it.

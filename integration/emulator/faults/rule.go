@@ -32,9 +32,15 @@ const (
 	// ApplyThenCut lets the service do its work, sends the first half of its
 	// answer and closes the connection.
 	ApplyThenCut Action = "apply_then_cut"
+	// Reset reads half of the request's body and closes the connection; the
+	// service never sees the request.
+	Reset Action = "reset"
+	// Trickle lets the service do its work and sends its answer byte by byte, one
+	// each Rule.Delay.
+	Trickle Action = "trickle"
 )
 
-var actions = []Action{Status, Drop, Stall, ApplyThenDrop, ApplyThenStatus, ApplyThenCut}
+var actions = []Action{Status, Drop, Stall, ApplyThenDrop, ApplyThenStatus, ApplyThenCut, Reset, Trickle}
 
 // Rule says which requests meet which fault.
 type Rule struct {
@@ -50,6 +56,9 @@ type Rule struct {
 	Action Action `json:"action"`
 	// Status of the answer; 0: 503.
 	Status int `json:"status"`
+	// Body of the answer instead of the service's own words, for Status and
+	// ApplyThenStatus: the HTML of a gateway, or nothing.
+	Body *string `json:"body"`
 	// RetryAfter is the value of that header; empty: no header.
 	RetryAfter string `json:"retry_after"`
 	// Delay before the fault happens (before the service's work, too).
