@@ -172,6 +172,7 @@ type diskFault struct {
 
 // ask is disk.FS.Fail.
 func (w *world) ask(label, _ string) error {
+	w.diskAsked.Store(label, true)
 	f := w.diskFault.Load()
 	if f == nil || f.label != label {
 		return nil

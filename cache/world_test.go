@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -36,6 +37,7 @@ type world struct {
 	gate   *gate         // in a bubble: what stands before the store
 
 	diskFault atomic.Pointer[diskFault] // in a bubble
+	diskAsked sync.Map                  // in a bubble: labels of disk calls
 	stateDir  string
 	config    Config // what is set here is used at the next open
 	backend   func(backends.Backend) backends.Backend
