@@ -190,7 +190,7 @@ func (c *Cache) start(ctx context.Context) error {
 	c.names.Lock()
 	defer c.names.Unlock()
 	for _, p := range c.projects {
-		if !p.rec.InStore || p.rec.Removed || p.rec.NewName != "" {
+		if !p.rec.InStore || p.rec.Removed || p.rec.Fresh || p.rec.NewName != "" {
 			c.projectTimer(p)
 		}
 	}

@@ -322,7 +322,8 @@ func (c *Cache) mkProjectLocked(name string, mode uint32, caller Caller) (Node, 
 		p = newProject(projectRecord{Name: name, Ref: backends.Ref{Project: name}})
 		c.projects[name] = p
 	}
-	p.rec.Removed, p.rec.Gone = false, nil
+	p.rec.Removed, p.rec.Gone, p.rec.Fresh = false, nil, true
+	p.rec.Shown = map[backends.Kind]bool{}
 	p.rec.Made = time.Now()
 	p.rec.Nonce = "ragasfs-" + randomID()
 	if err := c.saveProjectLocked(p); err != nil {

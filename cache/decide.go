@@ -140,11 +140,16 @@ func (t *Table) discard(ctx context.Context) (bool, error) {
 func (t *Table) bringBack(ctx context.Context) error {
 	t.mu.Lock()
 	t.rec.Gone = nil
-	dir, name := path.Join(t.rec.Project, string(t.rec.Kind)), t.rec.Name+".csv"
 	t.rec.CleanSeq = t.rec.Save.Seq
+	project, kind := t.rec.Project, t.rec.Kind
 	t.mu.Unlock()
+	t.c.names.Lock()
+	if p := t.c.projects[project]; p != nil {
+		t.c.comeBackLocked(p, kind)
+	}
+	t.c.names.Unlock()
 	err := t.backToStore(ctx)
-	t.c.invalidate(dir, name)
+	t.c.namesChanged(project, kind)
 	t.wake(0) // the store may have something newer
 	return err
 }

@@ -135,9 +135,7 @@ func (c *Cache) projectVanishedLocked(name string, p *project) (missing []*Table
 			p.rec.Stays = true
 			c.log.Info("project gone from the store; it still holds files of this machine", "project", name)
 		}
-		for _, k := range backends.Kinds {
-			p.rec.Shown[k] = true
-		}
+		p.showAll()
 		c.backLocked(p)
 		if err := c.saveProjectLocked(p); err != nil {
 			c.log.Warn("project not noted", "project", name, "error", err)
@@ -223,6 +221,7 @@ func (c *Cache) takeTables(p *project, entries []backends.Entry, started time.Ti
 		}
 	}
 	for k := range fresh {
+		c.comeBackLocked(p, k)
 		c.namesChanged(p.rec.Name, k)
 	}
 	return missing, nil

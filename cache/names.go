@@ -46,7 +46,15 @@ func newProject(rec projectRecord) *project {
 
 // shows reports whether the folder of the kind is there.
 func (p *project) shows(kind backends.Kind) bool {
-	return p.rec.Shown[kind] || p.rec.InStore && !p.rec.Hidden[kind]
+	return p.rec.Shown[kind] || p.rec.InStore && !p.rec.Hidden[kind] && !p.rec.Fresh
+}
+
+// showAll lets both folders be there.
+func (p *project) showAll() {
+	p.rec.Fresh, p.rec.Hidden = false, nil
+	for _, k := range backends.Kinds {
+		p.rec.Shown[k] = true
+	}
 }
 
 // level is what a directory of the mount is.

@@ -27,6 +27,7 @@ func (c *Cache) lookAfter(p *project) {
 	}
 	c.workers.Add(1)
 	defer c.workers.Done()
+	c.showFolders(p)
 	if c.cfg.Manual {
 		return
 	}
@@ -39,6 +40,7 @@ func (c *Cache) lookAfter(p *project) {
 
 // settleProject makes or deletes the project in the store, as it is due.
 func (c *Cache) settleProject(ctx context.Context, p *project, forced bool) error {
+	c.showFolders(p)
 	c.names.Lock()
 	rec := p.rec
 	c.names.Unlock()
@@ -62,21 +64,32 @@ func (c *Cache) settleProject(ctx context.Context, p *project, forced bool) erro
 // showFolders shows datasets and experiments of a project that was just made.
 func (c *Cache) showFolders(p *project) {
 	c.names.Lock()
-	var fresh []string
-	for _, k := range backends.Kinds {
-		if !p.rec.Shown[k] && !p.rec.Hidden[k] {
-			p.rec.Shown[k] = true
-			fresh = append(fresh, string(k))
-		}
+	defer c.names.Unlock()
+	if !p.rec.Fresh || p.rec.Removed {
+		return
 	}
-	err := c.saveProjectLocked(p)
+	p.showAll()
 	c.backLocked(p)
-	c.names.Unlock()
-	if err != nil {
+	if err := c.saveProjectLocked(p); err != nil {
 		c.log.Warn("project not noted", "project", p.rec.Name, "error", err)
 	}
-	for _, k := range fresh {
-		c.invalidate(p.rec.Name, k)
+}
+
+// comeBackLocked shows a project that was removed, or a folder of it, because a
+// table in it is there again.
+func (c *Cache) comeBackLocked(p *project, kind backends.Kind) {
+	switch {
+	case p.rec.Removed:
+		p.rec.Removed, p.rec.Gone = false, nil
+		p.showAll()
+	case !p.shows(kind):
+		p.rec.Shown[kind] = true
+	default:
+		return
+	}
+	c.backLocked(p)
+	if err := c.saveProjectLocked(p); err != nil {
+		c.log.Warn("project not noted", "project", p.rec.Name, "error", err)
 	}
 }
 
@@ -98,11 +111,9 @@ func (c *Cache) deleteProject(ctx context.Context, p *project, forced bool) erro
 		if errors.Is(err, backends.ErrNotEmpty) {
 			// Somebody else has put something there: the project is back.
 			c.names.Lock()
-			p.rec.Removed, p.rec.Gone = false, nil
-			err = c.saveProjectLocked(p)
+			c.comeBackLocked(p, backends.Datasets)
 			c.names.Unlock()
-			c.invalidate("", rec.Name)
-			return err
+			return nil
 		}
 		if err != nil && !errors.Is(err, backends.ErrNotFound) {
 			return fmt.Errorf("%s: deleting the project: %w", rec.Name, err)

@@ -180,6 +180,9 @@ type projectRecord struct {
 	Hidden  map[backends.Kind]bool `json:",omitempty"` // removed by rmdir
 	Gone    *gone                  `json:",omitempty"`
 	Removed bool                   `json:",omitempty"`
+	// Fresh: made here within the settle time. Its folders are there as far as they
+	// were made too.
+	Fresh bool `json:",omitempty"`
 	// Stays: it is gone from the store, and is shown because of what it holds that is
 	// only on this machine. It is made again with its first table only.
 	Stays bool `json:",omitempty"`
