@@ -36,7 +36,7 @@ func (t *Table) create(ctx context.Context, s *shot, v *judge.Verdict) (done boo
 		if s.input.Confirmed {
 			return false, t.adopt(entry)
 		}
-		return true, t.decide(s, decision{State: "held", Op: "create", Reason: existsReason})
+		return true, t.decide(s, decision{State: "held", Reason: existsReason})
 	}
 	src, err := t.document(s, v)
 	if err != nil {
@@ -63,7 +63,7 @@ func (t *Table) create(ctx context.Context, s *shot, v *judge.Verdict) (done boo
 		if cerr := t.closeIntent(nil); cerr != nil {
 			return false, cerr
 		}
-		return true, t.decide(s, decision{State: "held", Op: "create", Reason: existsReason})
+		return true, t.decide(s, decision{State: "held", Reason: existsReason})
 	case err != nil:
 		return false, t.notSent(ctx, fmt.Errorf("%s: creating: %w", s.rec.path(), err))
 	}

@@ -115,7 +115,7 @@ func (c *Cache) findMade(ctx context.Context, id string, open *intent) (entry ba
 // notOurs: the name was taken by somebody else while we tried to create it.
 func (t *Table) notOurs() error {
 	return t.closeIntent(func() {
-		t.rec.Decision = &decision{State: "held", Op: "create", Seq: t.rec.Save.Seq, Reason: existsReason, Since: time.Now()}
+		t.rec.Decision = &decision{State: "held", Seq: t.rec.Save.Seq, Reason: existsReason, Since: time.Now()}
 	})
 }
 
