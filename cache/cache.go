@@ -47,6 +47,7 @@ type Cache struct {
 	watchers  progressSet
 	inv       atomic.Pointer[invalidatorBox]
 	other     atomic.Bool // the store is not the one that was recorded: nothing is sent
+	sameStore recognition
 
 	// names guards what names are bound to. It comes before Table.mu.
 	names    sync.Mutex
@@ -159,6 +160,7 @@ func newCache(config Config) *Cache {
 	c.store = &counted{Backend: config.Store.Backend, calls: &c.calls}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	c.freshness = newFreshness(c)
+	c.sameStore.c = c
 	return c
 }
 
@@ -252,6 +254,14 @@ func (c *Cache) checkPlace() error {
 }
 
 func (c *Cache) anythingPending() bool {
+	c.names.Lock()
+	for _, p := range c.projects {
+		if p.rec.Removed || p.rec.NewName != "" || !p.rec.InStore && !p.rec.Stays {
+			c.names.Unlock()
+			return true
+		}
+	}
+	c.names.Unlock()
 	for _, t := range c.allTables() {
 		t.mu.Lock()
 		pending := t.dirtyLocked() || t.rec.Gone != nil || t.intent != nil
@@ -263,12 +273,16 @@ func (c *Cache) anythingPending() bool {
 	return false
 }
 
+// isOther reports whether the store is not, or seems not to be, the one that was
+// mounted before.
+func (c *Cache) isOther() bool { return c.other.Load() || c.sameStore.isStrange() }
+
 // mayPush refuses to send anything to a store that is not the recorded one.
-func (c *Cache) mayPush() error {
+func (c *Cache) mayPush(ctx context.Context) error {
 	if c.other.Load() {
 		return fmt.Errorf("%w: mount the right one, or discard what is pending", ErrOtherStore)
 	}
-	return nil
+	return c.sameStore.ensure(ctx)
 }
 
 // slot waits for its turn to send.

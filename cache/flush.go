@@ -185,8 +185,8 @@ func (t *Table) pendingLocked() bool {
 		return true
 	case r.Gone != nil:
 		held, _ := goneReason(t, r.Gone)
-		return !held && !t.dropped && !t.c.other.Load()
-	case t.c.other.Load():
+		return !held && !t.dropped && !t.c.isOther()
+	case t.c.isOther():
 		return false
 	case r.NewName != "":
 		return true

@@ -132,7 +132,7 @@ func (c *Cache) heirWaits(id string) bool {
 // deleteInStore deletes the table in the store. Its content is in history first,
 // durably; if the store has another content by now, it is not deleted.
 func (t *Table) deleteInStore(ctx context.Context) error {
-	if err := t.c.mayPush(); err != nil {
+	if err := t.c.mayPush(ctx); err != nil {
 		return err
 	}
 	t.mu.Lock()

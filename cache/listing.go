@@ -32,6 +32,9 @@ func (c *Cache) listAll(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		if err := c.sameStore.look(entries); err != nil {
+			return err
+		}
 		if names, missing, err = c.takeProjects(entries, started); err != nil {
 			return err
 		}

@@ -51,7 +51,7 @@ func (c *Cache) settleProject(ctx context.Context, p *project, forced bool) erro
 		return nil
 	case !rec.InStore:
 		c.showFolders(p)
-		if err := c.mayPush(); err != nil {
+		if err := c.mayPush(ctx); err != nil {
 			return err
 		}
 		return c.createProject(ctx, rec.Name)
@@ -103,7 +103,7 @@ func (c *Cache) deleteProject(ctx context.Context, p *project, forced bool) erro
 	if waiting > 0 || !due {
 		return nil // the last of them wakes us
 	}
-	if err := c.mayPush(); err != nil {
+	if err := c.mayPush(ctx); err != nil {
 		return err
 	}
 	if rec.InStore {

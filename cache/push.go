@@ -18,7 +18,7 @@ import (
 // push sends what a verdict says. It works on frozen contents; writes that
 // arrive meanwhile are the next push.
 func (t *Table) push(ctx context.Context, s *shot, v *judge.Verdict) error {
-	if err := t.c.mayPush(); err != nil {
+	if err := t.c.mayPush(ctx); err != nil {
 		return err
 	}
 	release, err := t.c.slot(ctx)

@@ -25,6 +25,9 @@ func (t *Table) reconcile(ctx context.Context) error {
 		t.c.intents.remove(t.id)
 		return nil
 	}
+	if err := t.c.mayPush(ctx); err != nil {
+		return err // another store can't tell what became of it
+	}
 	if open.Create && !inStore {
 		return t.reconcileCreate(ctx, open)
 	}

@@ -123,7 +123,7 @@ func (c *Cache) renameInStore(ctx context.Context, p *project, forced bool) erro
 		time.AfterFunc(wait, func() { c.lookAfter(p) })
 		return nil
 	}
-	if err := c.mayPush(); err != nil {
+	if err := c.mayPush(ctx); err != nil {
 		return err
 	}
 	for _, t := range tables {

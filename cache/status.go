@@ -37,7 +37,7 @@ func (c *Cache) Status(p string) (Status, error) {
 	if reason != "" && state != "online" {
 		s.Notices = append(s.Notices, "the store is not reachable: "+reason)
 	}
-	if c.other.Load() {
+	if c.isOther() {
 		s.Notices = append(s.Notices, "this is not the store that was mounted before: nothing pending is sent")
 	}
 	for _, p := range c.underWay() {
