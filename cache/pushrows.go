@@ -99,7 +99,7 @@ func (p *rowPush) take(part table.Changes, result backends.Result) {
 		case backends.Applied:
 			applied = append(applied, c)
 		case backends.Refused:
-			if errors.Is(o.Err, backends.ErrNotFound) || errors.Is(o.Err, backends.ErrExists) {
+			if isMoved(o.Err) {
 				p.t.mu.Lock()
 				p.t.stale = true // the store is not what we took it for: merge again
 				p.t.mu.Unlock()
@@ -111,6 +111,12 @@ func (p *rowPush) take(part table.Changes, result backends.Result) {
 	}
 	p.applied = append(p.applied, applied...)
 	p.t.c.calls.count(table.Changes{Rows: applied})
+}
+
+// isMoved reports whether a change was refused because the row in the store is
+// not what we took it for: to be read and merged again, not to be parked.
+func isMoved(err error) bool {
+	return errors.Is(err, backends.ErrNotFound) || errors.Is(err, backends.ErrExists) || errors.Is(err, backends.ErrConflict)
 }
 
 // stop ends a push that could not go on. What is applied is taken, unless the
