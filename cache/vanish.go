@@ -2,6 +2,7 @@ package cache
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -46,6 +47,9 @@ func (c *Cache) vanishedOne(t *Table, mass bool) (kept bool) {
 		return false
 	case r.Vanished == nil && !unsent && !mass && len(t.writers) == 0:
 		t.mu.Unlock()
+		if c.stillThere(t) {
+			return true
+		}
 		c.dropVanished(t)
 		return false
 	case r.Vanished == nil:
@@ -63,6 +67,22 @@ func (c *Cache) vanishedOne(t *Table, mass bool) (kept bool) {
 	}
 	t.mu.Unlock()
 	return kept
+}
+
+// stillThere asks for a table that a listing lacks. A listing may lag behind what
+// was made just before, and where the store tells of changes by itself the next
+// one is hours away.
+func (c *Cache) stillThere(t *Table) bool {
+	if !c.props.Told {
+		return false
+	}
+	t.mu.Lock()
+	ref := t.rec.Ref
+	t.mu.Unlock()
+	ctx, cancel := context.WithTimeout(c.ctx, c.firstLoadTimeout())
+	defer cancel()
+	_, _, err := c.store.Probe(ctx, ref)
+	return err == nil || !errors.Is(err, backends.ErrNotFound)
 }
 
 // foundLocked takes back what was thought of a table that was missing.

@@ -222,6 +222,10 @@ func (b *Backend) entryOf(ref backends.Ref, file item) (backends.Entry, error) {
 	if ref.ProjectID == "" {
 		ref.ProjectID, _ = b.tree.project(ref.Project)
 	}
+	folder, known := b.tree.folder(place{ref.ProjectID, ref.Kind})
+	if known && file.parentID() != "" && file.parentID() != folder {
+		return backends.Entry{}, fmt.Errorf("%s is in another folder now: %w", ref, backends.ErrNotFound)
+	}
 	entry, isTable := tableEntry(ref, file)
 	if !isTable {
 		return entry, fmt.Errorf("%s is now called %q, which is no table: %w", ref, file.Name, backends.ErrNotFound)

@@ -156,7 +156,7 @@ func (w *watcher) wait(ctx context.Context) (look bool, err error) {
 	query := address.Query()
 	query.Set("stream_position", string(w.position))
 	address.RawQuery = query.Encode()
-	const margin = 10 * time.Second
+	margin := min(w.waiting.patience/4, 10*time.Second) //nolint:mnd // Box ends the wait itself; this is for the way
 	answer, err := c.send(ctx, call{
 		method: http.MethodGet, url: address.String(), foreign: true, patience: w.waiting.patience + margin,
 	}, "")
