@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"os"
 	"path"
 	"slices"
@@ -331,13 +332,34 @@ func (c *Cache) fileLocked(name string) bool {
 	return err == nil && !info.IsDir()
 }
 
+// longestName is what a name may have in bytes: 255 with ".csv".
+const longestName = 255 - len(".csv")
+
+// shorten leaves room for an id, and cuts no character and no %XX in two.
+func shorten(shown string) string {
+	const room = 100
+	shown = shown[:longestName-room]
+	for !utf8.ValidString(shown) {
+		shown = shown[:len(shown)-1]
+	}
+	if i := strings.LastIndexByte(shown, '%'); i >= len(shown)-2 && i >= 0 {
+		shown = shown[:i]
+	}
+	return shown
+}
+
 // freeName is the shown name of a store's name: encoded where it is no valid
 // file name, with the id behind where it is taken (by a table of the store, or by
 // one that was renamed here and not yet there).
 func freeName(name, id string, taken func(string) bool) string {
 	shown := encodeName(name)
-	if !taken(shown) {
+	if long := len(shown) > longestName; !long && !taken(shown) {
 		return shown
+	} else if long {
+		shown = shorten(shown)
+		if id == "" {
+			id = fmt.Sprintf("%08x", crc32.ChecksumIEEE([]byte(name)))
+		}
 	}
 	if id != "" {
 		shown = fmt.Sprintf("%s (%s)", shown, encodeName(id))

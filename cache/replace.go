@@ -77,6 +77,7 @@ func (r *renaming) renameTable() error {
 		}
 	} else {
 		t.rec.Ref.Name = r.stem
+		t.rec.Decision = nil // what was held because of its name is judged again
 	}
 	t.rec.Renamed = time.Now()
 	if err := t.saveLocked(state.Normal); err != nil {

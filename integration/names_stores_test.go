@@ -130,7 +130,7 @@ func (s shelf) put(name, content string) {
 	s.e.call(s.m.t, "POST", "/projects/"+url.PathEscape(parts[0])+"/"+parts[1], map[string]any{"name": parts[2], "columns": columns}, nil)
 	var rows []map[string]any
 	for i, line := range lines[1:] {
-		rows = append(rows, map[string]any{"op": "append", "id": "other" + string(rune('a'+i)), "after": strings.Split(line, ",")})
+		rows = append(rows, map[string]any{"op": "append", "id": strings.NewReplacer("/", "-").Replace(name) + string(rune('a'+i)), "after": strings.Split(line, ",")})
 	}
 	s.e.call(s.m.t, "POST", s.at(name)+"/rows:apply", map[string]any{"old_header": header, "new_header": header, "rows": rows}, nil)
 }
