@@ -148,6 +148,14 @@ func (t *Table) deleteInStore(ctx context.Context) error {
 		}
 		err = t.c.store.Delete(ctx, rec.Ref, rec.Version)
 	}
+	if errors.Is(err, backends.ErrConflict) && rec.Version != "" {
+		// Another version need not be another content: after a restart some stores
+		// can't tell whether the changes since were all ours.
+		rec.Version = ""
+		if _, err = t.lastContent(ctx, &rec); err == nil {
+			err = t.c.store.Delete(ctx, rec.Ref, rec.Version)
+		}
+	}
 	if errors.Is(err, backends.ErrConflict) {
 		t.mu.Lock()
 		defer t.mu.Unlock()
