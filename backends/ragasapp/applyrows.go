@@ -266,10 +266,9 @@ func (a *application) cellsToSet(change *table.Change, known *wireRow) (cells, e
 	return set, nil
 }
 
-// conflict is what it means that somebody else has changed the same cell. It is
-// an ErrExists, too: another value stands there.
+// conflict is what it means that somebody else has changed the same cell.
 func conflict(name string) error {
-	return fmt.Errorf("%q has been changed by somebody else: %w: %w", name, backends.ErrConflict, backends.ErrExists)
+	return fmt.Errorf("%q has been changed by somebody else: %w", name, backends.ErrConflict)
 }
 
 // before is what a cell was before, under the name that its column had then.
