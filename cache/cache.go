@@ -42,6 +42,7 @@ type Cache struct {
 	calls     counters
 	intents   intentSet
 	slots     chan struct{}
+	sizing    chan struct{} // loads for the sake of a size
 	workers   waitGroup
 	gens      atomic.Uint64
 	watchers  progressSet
@@ -92,8 +93,12 @@ func (w *waitGroup) Wait() {
 	}
 }
 
-// pushSlots is how many tables are sent at the same time.
-const pushSlots = 8
+// pushSlots is how many tables are sent at the same time, sizeSlots how many are
+// loaded because their size was asked for.
+const (
+	pushSlots = 8
+	sizeSlots = 4
+)
 
 // Open opens (and creates) the state of the store, recovers what an unclean end
 // left, and starts. If the store was ever listed it does not wait for the
@@ -137,7 +142,7 @@ func newCache(config Config) *Cache {
 	c := &Cache{cfg: config, props: config.Store.Properties, log: config.Log, started: time.Now(),
 		uid: uint32(os.Getuid()), gid: uint32(os.Getgid()),
 		projects: map[string]*project{}, tables: map[string]*Table{}, scratch: map[diskID]*File{}, inoTaken: map[uint64]bool{},
-		slots: make(chan struct{}, pushSlots), health: newHealth(), disk: config.Disk}
+		slots: make(chan struct{}, pushSlots), sizing: make(chan struct{}, sizeSlots), health: newHealth(), disk: config.Disk}
 	if c.disk == nil {
 		c.disk = &disk.FS{}
 	}

@@ -82,11 +82,23 @@ func (f *File) Attr(ctx context.Context) (Attr, error) {
 		if known {
 			return attr, nil
 		}
-		if err := t.loadFor(ctx, f); err != nil {
+		if err := f.c.loadForSize(ctx, t, f); err != nil {
 			return Attr{}, err
 		}
 	}
 	return f.diskAttr()
+}
+
+// loadForSize loads a table because somebody asked for its size, a few tables at
+// a time: `ls -l` must not cost the store a load of everything at once.
+func (c *Cache) loadForSize(ctx context.Context, t *Table, f *File) error {
+	select {
+	case c.sizing <- struct{}{}:
+		defer func() { <-c.sizing }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	return t.loadFor(ctx, f)
 }
 
 // lookupAttr is Attr for LOOKUP and READDIR: it never loads.
