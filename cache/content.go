@@ -3,6 +3,7 @@ package cache
 import (
 	"bufio"
 	"fmt"
+	"hash/crc32"
 	"os"
 
 	"github.com/ragasfs/ragasfs/cache/state"
@@ -15,6 +16,7 @@ type generation struct {
 	f   *os.File
 	w   *bufio.Writer
 	n   int64
+	crc uint32
 }
 
 // newGeneration starts one.
@@ -35,6 +37,7 @@ func (t *Table) newGeneration() (*generation, error) {
 func (g *generation) Write(p []byte) (int, error) {
 	n, err := g.w.Write(p)
 	g.n += int64(n)
+	g.crc = crc32.Update(g.crc, castagnoli, p[:n])
 	return n, err
 }
 
@@ -54,7 +57,7 @@ func (g *generation) finish(durable bool) (content, error) {
 		g.remove()
 		return content{}, fmt.Errorf("%s: writing generation %d: %w", g.t.path(), g.gen, err)
 	}
-	return content{Gen: g.gen, Len: g.n}, nil
+	return content{Gen: g.gen, Len: g.n, Sum: sumOf(g.crc)}, nil
 }
 
 // drop gives it up.

@@ -166,20 +166,15 @@ func (t *Table) lose(cause error) {
 	t.c.log.Error("a content is "+errLost.Error(), "path", t.path(), "error", cause,
 		"remedy", "none needed: it is loaded again")
 	t.rec.J = content{}
-	whole := true
-	for _, x := range []content{t.rec.S, t.rec.R} {
-		if x.none() || x.Keys == 0 {
-			continue
-		}
-		if _, err := t.keysOf(x); err != nil || !t.thereLocked(x) {
-			whole = false
-		}
-	}
+	whole := !t.rottenLocked(t.rec.S) && (t.rec.R.same(t.rec.S) || !t.rottenLocked(t.rec.R))
 	var err error
-	if !whole || t.intent != nil {
-		err = t.forgetStoreLocked(lostReason)
-	} else {
+	switch {
+	case whole && t.intent == nil:
 		err = t.saveLocked(state.Normal)
+	case t.rec.R.same(t.rec.S) && t.rec.Version != "" && t.intent == nil:
+		t.reload = true
+	default:
+		err = t.forgetStoreLocked(lostReason)
 	}
 	if err != nil {
 		t.c.log.Error("state not written", "path", t.path(), "error", err)

@@ -44,6 +44,12 @@ func (p *pin) openFirst(n int64) (*fileSource, table.Keys, error) {
 	}
 	src, err := p.t.openContentLocked(x)
 	p.t.mu.Unlock()
+	if err == nil && n < 0 {
+		err = p.t.verify(x, src)
+	}
+	if err != nil && src != nil {
+		src.close()
+	}
 	if err != nil || x.Keys == 0 {
 		return src, table.Keys{}, err
 	}

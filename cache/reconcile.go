@@ -241,7 +241,7 @@ func (t *Table) cutOff(sent *pin, got fetched) error {
 	}
 	return t.closeIntent(func() {
 		x := sent.content
-		x.Len, x.Keys, x.Rows = got.content.Len, n, int64(first.Len())
+		x.Len, x.Sum, x.Keys, x.Rows = got.content.Len, got.content.Sum, n, int64(first.Len())
 		x.Arrival = t.rec.R.Arrival
 		t.rec.S, t.rec.R = x, x
 		t.tookLocked(got)

@@ -32,6 +32,8 @@ type content struct {
 	Rows int64  `json:",omitempty"` // number of records; meaningful with Keys
 	// Arrival is the last arrival that is in this content.
 	Arrival int64 `json:",omitempty"`
+	// Sum is of the bytes; not of those of L, which programs write.
+	Sum checksum `json:",omitempty"`
 }
 
 func (c content) none() bool { return c.Gen == 0 }

@@ -21,10 +21,12 @@ type shot struct {
 	document content // what a document store is to get
 	agreed   content // what S becomes with that; none: the document
 
-	input   judge.Input
-	asked   map[table.Conflict]bool // conflicts decided by a person that the verdict met
-	sources []*fileSource
-	temps   []*generation
+	input    judge.Input
+	asked    map[table.Conflict]bool // conflicts decided by a person that the verdict met
+	sources  []*fileSource
+	heldAt   int                     // which of the sources is held
+	compared map[content]*fileSource // what it is compared with
+	temps    []*generation
 }
 
 // snapshot freezes L and opens all contents.
@@ -36,7 +38,11 @@ func (t *Table) snapshot(what sendable) (*shot, error) {
 	if what.instead != nil {
 		s.held = *what.instead
 	}
-	if err := s.open(); err != nil {
+	err := s.open()
+	if err == nil {
+		err = s.verify()
+	}
+	if err != nil {
 		s.close()
 		return nil, err
 	}
@@ -119,13 +125,14 @@ func (s *shot) cutLocked() error {
 			end = rec.End
 		}
 	}
-	s.held.Len = end
+	s.held.Len, s.held.Sum = end, 0
 	return nil
 }
 
 // fillLocked opens the contents and fills in what else a verdict depends on.
 func (s *shot) fillLocked() (err error) {
 	t, in := s.t, &s.input
+	s.heldAt, s.compared = len(s.sources), map[content]*fileSource{}
 	if in.L, err = s.sourceLocked(s.held, false); err != nil {
 		return err
 	}
@@ -183,6 +190,7 @@ func (s *shot) sourceLocked(x content, keys bool) (table.Content, error) {
 	s.sources = append(s.sources, src)
 	c := table.Content{Source: src}
 	if keys {
+		s.compared[x] = src
 		if c.Keys, err = s.t.keysOf(x); err != nil {
 			return table.Content{}, err
 		}

@@ -44,6 +44,7 @@ type Table struct {
 	checked    time.Time                 // when it was last compared with the store
 	stale      bool                      // something said that the store has a newer version
 	suspect    suspect                   // a version that is not believed yet
+	reload     bool                      // S is damaged and has to be loaded again
 	quiet      time.Time                 // last event: the settle time counts from here
 	firstDirty time.Time                 // since when there is something unsent: bounds the settle time
 	pushing    bool

@@ -192,7 +192,7 @@ func (t *Table) step(ctx context.Context) time.Duration {
 	isGone := t.rec.Gone != nil
 	forced := t.worker.force > 0
 	wait := time.Until(t.notBefore)
-	dropped := t.dropped
+	dropped, reload := t.dropped, t.reload && t.intent == nil
 	t.mu.Unlock()
 	if dropped {
 		return 0
@@ -210,6 +210,11 @@ func (t *Table) step(ctx context.Context) time.Duration {
 	}
 	if isGone {
 		return t.stepGone(ctx)
+	}
+	if reload {
+		if err := t.reloadAgreed(ctx); err != nil {
+			return t.failed("loading again", err)
+		}
 	}
 	if err := t.stepRename(ctx); err != nil {
 		return t.failed("rename", err)
