@@ -124,14 +124,10 @@ PY`
 // and the table is what the program wrote.
 func TestSavers(t *testing.T) {
 	t.Parallel()
-	for _, backend := range []string{"local/csv", "memory"} {
+	for _, backend := range []string{"local/csv", "memory", "ragas/app"} {
 		t.Run(backend, func(t *testing.T) {
 			t.Parallel()
-			options := []string{"write_back=200ms"}
-			if backend == "memory" {
-				options = append(options, "address="+startMemory(t).Address)
-			}
-			m := mount(t, backend, options...)
+			m := mountOn(t, backend, "write_back=200ms", withIDs)
 			m.Sh("mkdir -p p/datasets")
 			var b strings.Builder
 			b.WriteString("q,a,n\n")
@@ -142,7 +138,7 @@ func TestSavers(t *testing.T) {
 				m.Write(fmt.Sprintf("p/datasets/t%02d.csv", i), b.String())
 			}
 			m.Flush()
-			if backend == "memory" {
+			if backend != "local/csv" {
 				m.Remount() // the ids show after a reload
 			}
 			for i, s := range savers() {

@@ -108,6 +108,7 @@ type mounted struct {
 	Log    string // the log file, of all daemons of this mount
 
 	t       testing.TB
+	seeder  seeder // the store, if it is no root_dir
 	temp    string // holds all of the above
 	options []string
 	env     []string
@@ -299,9 +300,14 @@ func (m *mounted) Read(name string) string {
 	return readFile(m.t, m.Path(name))
 }
 
-// Seed writes a file of root_dir, with its directories.
+// Seed writes a file of root_dir, with its directories, or makes a table of
+// another store.
 func (m *mounted) Seed(name, content string) {
 	m.t.Helper()
+	if m.seeder != nil {
+		m.seeder.seed(m.t, name, content)
+		return
+	}
 	path := filepath.Join(m.Root, name)
 	err := os.MkdirAll(filepath.Dir(path), 0o755)
 	if err == nil {
@@ -312,9 +318,12 @@ func (m *mounted) Seed(name, content string) {
 	}
 }
 
-// Store reads a file of root_dir: what the store has.
+// Store reads a file of root_dir, or a table of another store: what the store has.
 func (m *mounted) Store(name string) string {
 	m.t.Helper()
+	if m.seeder != nil {
+		return m.seeder.held(m.t, name)
+	}
 	return readFile(m.t, filepath.Join(m.Root, name))
 }
 

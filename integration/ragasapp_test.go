@@ -20,12 +20,14 @@ const ragasToken = "test-token"
 func prepareRagas(t testing.TB, flags ...string) (*mounted, *emulator) {
 	t.Helper()
 	e := startEmulator(t, "ragas/app", "127.0.0.1:0", append([]string{"--token", ragasToken}, flags...)...)
-	key := filepath.Join(t.TempDir(), "key")
-	if err := os.WriteFile(key, []byte(ragasToken+"\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return prepare(t, "ragas/app", "api_url=http://"+e.Address, "api_key_file="+key, "write_back=200ms", "max_retries=1", "ttl=1h"), e
+	m := prepare(t, "ragas/app")
+	writeKey(t, m.keyFile(), ragasToken)
+	m.options = []string{"api_url=http://" + e.Address, "api_key_file=" + m.keyFile(), "write_back=200ms", "max_retries=1", "ttl=1h"}
+	return m, e
 }
+
+// keyFile is the file with the API key.
+func (m *mounted) keyFile() string { return filepath.Join(m.temp, "key") }
 
 // mountRagas starts the emulated Ragas API and mounts it.
 func mountRagas(t testing.TB, flags ...string) (*mounted, *emulator) {
@@ -161,11 +163,9 @@ func TestRagasAppFaults(t *testing.T) {
 func TestRagasAppWrongKey(t *testing.T) {
 	t.Parallel()
 	e := startEmulator(t, "ragas/app", "127.0.0.1:0", "--token", ragasToken)
-	key := filepath.Join(t.TempDir(), "key")
-	if err := os.WriteFile(key, []byte("wrong-key"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	m := prepare(t, "ragas/app", "api_url=http://"+e.Address, "api_key_file="+key)
+	m := prepare(t, "ragas/app")
+	writeKey(t, m.keyFile(), "wrong-key")
+	m.options = []string{"api_url=http://" + e.Address, "api_key_file=" + m.keyFile()}
 	r := m.TryMount()
 	if r.Code != 1 || !strings.Contains(r.Err, "api_key_file") || strings.Contains(r.Err, "wrong-key") {
 		t.Errorf("exit code %d, %s", r.Code, r.Err)

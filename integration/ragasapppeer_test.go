@@ -111,7 +111,7 @@ func (p *peer) rows(table string, n int, data func(i int) string) {
 	const few = 100
 	if n <= few {
 		for i := range n {
-			p.row(table, fmt.Sprintf("r%d", i), data(i))
+			p.row(table, rowName(i), data(i))
 		}
 		return
 	}
@@ -120,7 +120,7 @@ func (p *peer) rows(table string, n int, data func(i int) string) {
 	for range 8 {
 		wait.Go(func() {
 			for i := range next {
-				p.row(table, fmt.Sprintf("r%d", i), data(i))
+				p.row(table, rowName(i), data(i))
 			}
 		})
 	}
@@ -130,6 +130,8 @@ func (p *peer) rows(table string, n int, data func(i int) string) {
 	close(next)
 	wait.Wait()
 }
+
+func rowName(i int) string { return fmt.Sprintf("r%d", i) }
 
 // row adds a row; data is JSON.
 func (p *peer) row(table, id, data string) {
@@ -152,7 +154,10 @@ type ragasRow struct {
 }
 
 // ragasColumn is a column of the emulator's state.
-type ragasColumn struct{ ID, Name, Type string }
+type ragasColumn struct {
+	ID, Name, Type string
+	Settings       struct{ Position float64 }
+}
 
 // ragasTable is a table of the emulator's state.
 type ragasTable struct {

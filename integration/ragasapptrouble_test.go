@@ -177,8 +177,7 @@ func TestRagasAppKeyStopsWorking(t *testing.T) {
 	m, e, _ := prepareRelayed(t)
 	m.Mount()
 	before := m.Read(qa)
-	key := strings.TrimPrefix(m.options[1], "api_key_file=")
-	writeKey(t, key, "revoked-key")
+	writeKey(t, m.keyFile(), "revoked-key")
 	m.Sh("sed -i 's/question 1/edited/' " + qa)
 	if f := m.Run("flush", "--timeout", "1s", m.Dir); f.Code != 3 {
 		t.Errorf("flush: exit code %d, %s", f.Code, f.Err)
@@ -191,7 +190,7 @@ func TestRagasAppKeyStopsWorking(t *testing.T) {
 	if strings.Contains(log, "revoked-key") || strings.Contains(log, ragasToken) {
 		t.Error("a key stands in the log or the status")
 	}
-	writeKey(t, key, ragasToken)
+	writeKey(t, m.keyFile(), ragasToken)
 	m.WaitClean()
 	if got := string(e.ragasState(t)["p/datasets/qa"].Rows[1].Cells["q"]); got != `"edited"` {
 		t.Errorf("the server has %s", got)
@@ -220,8 +219,7 @@ func TestRagasAppOtherWorkspace(t *testing.T) {
 	m.Sh("cat p/datasets/*.csv > /dev/null; sed -i 's/question 1/edited/' " + qa + "; rm p/datasets/removed.csv; cp " + qa + " p/datasets/new.csv; mkdir fresh")
 	before := m.Read(qa)
 	m.Kill9()
-	key := strings.TrimPrefix(m.options[1], "api_key_file=")
-	writeKey(t, key, "other-token")
+	writeKey(t, m.keyFile(), "other-token")
 	m.Mount()
 	made := e.callsOf(t, func() {
 		for range 2 { // a second look at what is missing changes nothing
@@ -239,7 +237,7 @@ func TestRagasAppOtherWorkspace(t *testing.T) {
 		t.Errorf("the table is\n%s", got)
 	}
 	m.Kill9()
-	writeKey(t, key, ragasToken)
+	writeKey(t, m.keyFile(), ragasToken)
 	m.Mount()
 	m.Flush()
 	tables := e.ragasState(t)

@@ -24,9 +24,9 @@ func tableOf(first, n int) string {
 const qa = "p/datasets/qa.csv"
 
 // saveMount is a mount with one table of 1000 rows.
-func saveMount(t *testing.T) *mounted {
+func saveMount(t *testing.T, store string) *mounted {
 	t.Helper()
-	m := prepare(t, "local/csv", "write_back=200ms")
+	m := prepareOn(t, store, "write_back=200ms")
 	m.Seed(qa, tableOf(0, 1000))
 	m.Mount()
 	return m
@@ -41,7 +41,9 @@ func errnoOf(err error) syscall.Errno {
 
 // TestInvalidSaves: every invalid form of section 5 is kept as saved, is named
 // with line and column, and nothing of it reaches the store.
-func TestInvalidSaves(t *testing.T) {
+func TestInvalidSaves(t *testing.T) { onStores(t, testInvalidSaves) }
+
+func testInvalidSaves(t *testing.T, store string) {
 	good := tableOf(0, 1000)
 	forms := []struct {
 		name, content string
@@ -60,7 +62,7 @@ func TestInvalidSaves(t *testing.T) {
 	for _, form := range forms {
 		t.Run(form.name, func(t *testing.T) {
 			t.Parallel()
-			m := saveMount(t)
+			m := saveMount(t, store)
 			before := m.Calls()
 			if errno := errnoOf(closeError(m.Path(qa), form.content)); errno != form.errno {
 				t.Errorf("close: %v, want %v", errno, form.errno)
@@ -131,7 +133,9 @@ func checkRename(t *testing.T, m *mounted, content string, errno syscall.Errno) 
 }
 
 // TestGuard: each rule holds what it must at its boundary, and lets go what it must.
-func TestGuard(t *testing.T) {
+func TestGuard(t *testing.T) { onStores(t, testGuard) }
+
+func testGuard(t *testing.T, store string) {
 	withoutColumn := "id,q\n" + dropLastCell(tableOf(0, 1000))
 	cases := []struct {
 		name, content string
@@ -151,7 +155,7 @@ func TestGuard(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			m := saveMount(t)
+			m := saveMount(t, store)
 			saveWith(t, m.Path(qa), c.content, c.sync)
 			if c.held {
 				if s := m.WaitState(qa, "held"); s.Reason == "" {
@@ -203,9 +207,11 @@ func saveWith(t *testing.T, path, content string, sync bool) {
 
 // TestGuardKilledWriter is rule (e): rows are gone, and the program that wrote
 // was killed. It holds with guard=off too.
-func TestGuardKilledWriter(t *testing.T) {
+func TestGuardKilledWriter(t *testing.T) { onStores(t, testGuardKilledWriter) }
+
+func testGuardKilledWriter(t *testing.T, store string) {
 	t.Parallel()
-	m := prepare(t, "local/csv", "write_back=200ms", "guard=off")
+	m := prepareOn(t, store, "write_back=200ms", "guard=off")
 	m.Seed(qa, tableOf(0, 1000))
 	m.Mount()
 	script := `exec 3> "$1"; cat "$2" >&3; sync "$1"; echo written; sleep 60`
@@ -236,11 +242,13 @@ func TestGuardKilledWriter(t *testing.T) {
 }
 
 // TestDeletesArriveExactly: 1, 10 and 300 of 1000 rows out of the middle.
-func TestDeletesArriveExactly(t *testing.T) {
+func TestDeletesArriveExactly(t *testing.T) { onStores(t, testDeletesArriveExactly) }
+
+func testDeletesArriveExactly(t *testing.T, store string) {
 	for _, n := range []int{1, 10, 300} {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			t.Parallel()
-			m := saveMount(t)
+			m := saveMount(t, store)
 			lines := strings.SplitAfter(tableOf(0, 1000), "\n")
 			m.Write(qa, strings.Join(append(lines[:301:301], lines[301+n:]...), ""))
 			m.Flush()
@@ -265,7 +273,7 @@ input()
 df.loc[20, "a"] = "MINE"
 df.to_csv(mount, index=False)
 `
-	for _, source := range []string{"local/csv", "memory"} {
+	for _, source := range []string{"local/csv", "memory", "ragas/app"} {
 		t.Run(source, func(t *testing.T) {
 			t.Parallel()
 			m, colleague := staleWorld(t, source)
@@ -326,6 +334,17 @@ func staleWorld(t *testing.T, source string) (*mounted, func(*testing.T)) {
 		m.Mount()
 		return m, func(t *testing.T) { m.Seed(qa, change(tableOf(0, 100))+"999,q999,a999\n") }
 	}
+	if source == "ragas/app" {
+		m := prepareOn(t, source, "write_back=200ms", "ttl=1s")
+		m.Seed(qa, tableOf(0, 100))
+		m.Mount()
+		return m, func(t *testing.T) {
+			other := m.seeder.(*ragasSeeder).table(t, qa)
+			other.set("r5", `{"c-a": "COLLEAGUE"}`)
+			other.remove("r10")
+			other.add("late", `{"c-id": "999", "c-q": "q999", "c-a": "a999"}`)
+		}
+	}
 	e := startMemory(t)
 	m := mount(t, "memory", "write_back=200ms", "ttl=1s", "address="+e.Address)
 	m.Sh("mkdir -p p/datasets")
@@ -342,31 +361,35 @@ func staleWorld(t *testing.T, source string) (*mounted, func(*testing.T)) {
 // TestGuardUndo is rule (f): a program that had the table open both before and
 // after a colleague's change came in saves it as it was before. Whether it means
 // to undo the change can't be known.
-func TestGuardUndo(t *testing.T) {
+func TestGuardUndo(t *testing.T) { onStores(t, testGuardUndo) }
+
+func testGuardUndo(t *testing.T, store string) {
 	t.Parallel()
-	m, colleague := staleWorld(t, "local/csv")
+	m, colleague := staleWorld(t, store)
 	before := m.Read(qa)
 	colleague(t)
 	eventually(t, "the colleague's change shows", func() bool { return strings.Contains(m.Read(qa), "COLLEAGUE") })
-	store := m.Store(qa)
+	held := m.Store(qa)
 	m.Write(qa, before)
 	if s := m.WaitState(qa, "held"); s.Reason == "" {
 		t.Error("held without a reason")
 	}
-	if m.Store(qa) != store {
+	if m.Store(qa) != held {
 		t.Error("the colleague's change was undone in the store")
 	}
 	m.must("discard", m.Path(qa))
-	if m.Read(qa) != store {
+	if m.Read(qa) != held {
 		t.Error("discard did not go back to what the store has")
 	}
 }
 
 // TestEveryCloseIsTold: a child that was forked while a table was open closes it
 // first. The program that wrote is told all the same that its save is no table.
-func TestEveryCloseIsTold(t *testing.T) {
+func TestEveryCloseIsTold(t *testing.T) { onStores(t, testEveryCloseIsTold) }
+
+func testEveryCloseIsTold(t *testing.T, store string) {
 	t.Parallel()
-	m := saveMount(t)
+	m := saveMount(t, store)
 	f, err := os.OpenFile(m.Path(qa), os.O_WRONLY|os.O_TRUNC, 0)
 	if err != nil {
 		t.Fatal(err)

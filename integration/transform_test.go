@@ -61,14 +61,10 @@ func TestTransformations(t *testing.T) {
 		{"edit", calls{Update: 1}}, {"shuffle", calls{}}, {"lf", calls{}},
 		{"requote", calls{}}, {"bom", calls{}},
 	}
-	for _, store := range []struct{ name, rows string }{{"local/csv", "100000"}, {"memory", "20000"}} {
+	for _, store := range []struct{ name, rows string }{{"local/csv", "100000"}, {"memory", "20000"}, {"ragas/app", "3000"}} {
 		t.Run(store.name, func(t *testing.T) {
 			t.Parallel()
-			options := []string{"write_back=200ms"}
-			if store.name == "memory" {
-				options = append(options, "address="+startMemory(t).Address)
-			}
-			m := mount(t, store.name, options...)
+			m := mountOn(t, store.name, "write_back=200ms", withIDs)
 			m.Sh("mkdir -p p/datasets")
 			rewrite := func(mode string) calls {
 				before := m.Calls().rows()
