@@ -148,6 +148,7 @@ func (r *faultRun) run(rounds int) {
 		r.e.call(r.t, "DELETE", "/_emulator/faults", nil, nil)
 		r.flush()
 		r.compare(fmt.Sprintf("round %d", round))
+		r.shown()
 		faults += met
 		if r.t.Failed() {
 			return
@@ -181,7 +182,7 @@ func (r *faultRun) disturb(round int) {
 
 // waitForFaults waits until a request has met a fault, or nothing is left to do.
 func (r *faultRun) waitForFaults() (met int) {
-	for deadline := time.Now().Add(3 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) { //nolint:forbidigo // polls another process
+	for deadline := time.Now().Add(1500 * time.Millisecond); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) { //nolint:forbidigo // polls another process
 		var made []ragasCall
 		r.e.call(r.t, "GET", "/_emulator/calls", nil, &made)
 		for _, c := range made {
@@ -454,6 +455,33 @@ func (r *faultRun) compare(when string) {
 		r.t.Errorf("%s: the server has the columns %q, want %q", when, columns, wanted)
 	}
 	r.compareRows(when+", qa", held["p/datasets/qa"], slices.Collect(maps.Values(r.table)))
+}
+
+// shown waits until the file shows what the colleague has done. An edit that the
+// next save has not seen would beat its delete.
+func (r *faultRun) shown() {
+	r.t.Helper()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var lines []string
+	for _, row := range r.table {
+		lines = append(lines, fmt.Sprint(row["k"], " ", row["q"], " ", row["n"]))
+	}
+	slices.Sort(lines)
+	var got []string
+	eventually(r.t, "the file shows what the server has", func() bool {
+		got = nil
+		records := r.m.records(qa)
+		k, q, n := slices.Index(records[0], "k"), slices.Index(records[0], "q"), slices.Index(records[0], "n")
+		for _, record := range records[1:] {
+			if k < 0 || q < 0 || n < 0 {
+				return r.verb == "column" // they have other names by now
+			}
+			got = append(got, fmt.Sprint(record[k], " ", record[q], " ", record[n]))
+		}
+		slices.Sort(got)
+		return slices.Equal(got, lines)
+	}, &got, &lines)
 }
 
 // compareRows compares rows in any order; a cell that is not named is empty.
