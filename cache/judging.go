@@ -94,8 +94,7 @@ func (t *Table) judgeAndPush(ctx context.Context, what sendable, judgeOnly bool)
 	if err := t.forgetParked(v.Parked); err != nil {
 		return err
 	}
-	switch {
-	case t.inStore() && v.Merged.Send.Empty() && t.nothingToSend(v):
+	if t.inStore() && v.Merged.Send.Empty() && t.nothingToSend(s, v) {
 		return t.agree(s, v)
 	}
 	return t.push(ctx, s, v)
@@ -103,8 +102,16 @@ func (t *Table) judgeAndPush(ctx context.Context, what sendable, judgeOnly bool)
 
 // nothingToSend: no row and no column goes out. A document store gets the
 // document all the same if it differs in dialect or order only.
-func (t *Table) nothingToSend(v *judge.Verdict) bool {
-	return t.c.rowStore() || !v.BytesDiffer || len(v.Merged.Document.Rows) > 0 || v.State != judge.Clean
+func (t *Table) nothingToSend(s *shot, v *judge.Verdict) bool {
+	return t.c.rowStore() || !v.BytesDiffer || len(v.Merged.Document.Rows) > 0 || v.State != judge.Clean || s.isInStore()
+}
+
+// isInStore: what was saved is what the store holds already, byte for byte: a push
+// of ours whose answer was lost, or the same edit by somebody else.
+func (s *shot) isInStore() bool {
+	l, ok := s.input.L.Source.(*fileSource)
+	r, known := s.input.R.Source.(*fileSource)
+	return ok && known && equalSources(l, r)
 }
 
 func (t *Table) inStore() bool {
@@ -165,11 +172,12 @@ func (t *Table) agree(s *shot, v *judge.Verdict) error {
 	if err != nil {
 		return err
 	}
+	same := !t.c.rowStore() && s.isInStore()
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	x := s.judgedLocked(v, keys)
 	t.rec.J = x
-	if v.Exact && (t.c.rowStore() || !v.BytesDiffer) {
+	if v.Exact && (t.c.rowStore() || !v.BytesDiffer || same) {
 		x.Arrival = t.rec.R.Arrival
 		t.rec.S, t.rec.R = x, x
 		t.exactLocked(x)

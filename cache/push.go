@@ -49,6 +49,9 @@ func (t *Table) push(ctx context.Context, s *shot, v *judge.Verdict) error {
 		t.stale = true
 	}
 	t.mu.Unlock()
+	if errors.Is(err, backends.ErrNotFound) {
+		t.c.freshness.listAgain(time.Second) // a complete listing decides whether it is gone
+	}
 	if err == nil {
 		t.succeeded()
 	}

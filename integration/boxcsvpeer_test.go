@@ -2,14 +2,24 @@ package integration
 
 import (
 	"bytes"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"mime/multipart"
 	"net/http"
+	"os"
 	"path"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/youmark/pkcs8"
 )
 
 // The credentials of the tests: the mount's, and those of another client.
@@ -42,6 +52,56 @@ func prepareBox(t testing.TB, box *boxPeer, options ...string) *mounted {
 	m := prepare(t, "box/csv", append([]string{"api_url=http://" + box.Address, "write_back=200ms"}, options...)...)
 	m.env = append(m.env, "BOX_DEVELOPER_TOKEN="+boxToken)
 	return m
+}
+
+// useCredentials replaces the developer token by others.
+func (m *mounted) useCredentials(env ...string) {
+	m.env = slices.DeleteFunc(m.env, func(e string) bool { return strings.HasPrefix(e, "BOX_") })
+	m.env = append(m.env, env...)
+}
+
+// jwtConfig makes the configuration of an application with an encrypted key, and
+// the file of its public key.
+func jwtConfig(t testing.TB) (config, publicKey string) {
+	t.Helper()
+	const bits = 2048
+	key, err := rsa.GenerateKey(rand.Reader, bits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	encrypted, err := pkcs8.MarshalPrivateKey(key, []byte("sesame"), pkcs8.DefaultOpts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	content, err := json.Marshal(map[string]any{"enterpriseID": "1", "boxAppSettings": map[string]any{
+		"clientID": "test-client", "clientSecret": "test-secret", "appAuth": map[string]any{
+			"publicKeyID": "test-key", "passphrase": "sesame",
+			"privateKey": string(pem.EncodeToMemory(&pem.Block{Type: "ENCRYPTED PRIVATE KEY", Bytes: encrypted})),
+		},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	public, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, err := os.MkdirTemp("", "ragasfs-jwt-") // t.TempDir may have a comma, which ends an option
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	config, publicKey = filepath.Join(dir, "config.json"), filepath.Join(dir, "public.pem")
+	err = errors.Join(os.WriteFile(config, content, 0o600),
+		os.WriteFile(publicKey, pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public}), 0o600))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return config, publicKey
 }
 
 // mountBox starts the emulated Box and mounts it.

@@ -12,14 +12,15 @@ import (
 
 // fault is a rule of /_emulator/faults.
 type fault struct {
-	Method     string `json:"method,omitempty"`
-	Path       string `json:"path"` // regular expression
-	Skip       int    `json:"skip,omitempty"`
-	Times      int    `json:"times,omitempty"` // 0: for ever
-	Action     string `json:"action"`
-	Status     int    `json:"status,omitempty"`
-	RetryAfter string `json:"retry_after,omitempty"`
-	Delay      string `json:"delay,omitempty"`
+	Method     string  `json:"method,omitempty"`
+	Path       string  `json:"path"` // regular expression
+	Skip       int     `json:"skip,omitempty"`
+	Times      int     `json:"times,omitempty"` // 0: for ever
+	Action     string  `json:"action"`
+	Status     int     `json:"status,omitempty"`
+	RetryAfter string  `json:"retry_after,omitempty"`
+	Body       *string `json:"body,omitempty"` // of the answer; nil: the service's own words
+	Delay      string  `json:"delay,omitempty"`
 }
 
 // faults adds rules to those there are.

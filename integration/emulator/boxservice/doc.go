@@ -8,7 +8,7 @@
 //
 //	POST /_emulator/options   a JSON object of Knobs: rarer behaviours of Box (GET: as they are)
 //	POST /_emulator/clock     {"advance":"10m"}: the service's clock goes forward
-//	POST /_emulator/tokens    {"add":["..."],"revoke":["..."]}: developer tokens
+//	POST /_emulator/tokens    {"add":["..."],"revoke":["..."],"revoke_all":true}: access tokens
 //
 // Nothing of ragasfs itself is used here, so that a mistake in its client can't
 // be made twice.

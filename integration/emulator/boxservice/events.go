@@ -102,7 +102,7 @@ func (s *Service) optionsEvents(w http.ResponseWriter, r *http.Request) *failure
 		"chunk_size": 1,
 		"entries": []any{map[string]any{
 			"type": "realtime_server", "url": baseURL(r) + "/subscribe?channel=c0ffee&stream_type=changes",
-			"ttl": "10", "max_retries": "10", "retry_timeout": int(s.options.LongPoll.Seconds()) + 10, //nolint:mnd // as Box: later than the server's own end
+			"ttl": "10", "max_retries": "10", "retry_timeout": int(max(s.options.LongPoll*6/5, time.Second).Seconds()), //nolint:mnd // as Box: later than the server's own end
 		}},
 	})
 	return nil

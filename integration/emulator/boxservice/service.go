@@ -122,13 +122,19 @@ func (s *Service) postClock(w http.ResponseWriter, r *http.Request) {
 
 func (s *Service) postTokens(w http.ResponseWriter, r *http.Request) {
 	var body struct {
-		Add    []string `json:"add"`
-		Revoke []string `json:"revoke"`
+		Add       []string `json:"add"`
+		Revoke    []string `json:"revoke"`
+		RevokeAll bool     `json:"revoke_all"`
 	}
 	err := json.NewDecoder(r.Body).Decode(&body)
 	if err == nil {
+		if len(body.Revoke) > 0 { // none would mean all
+			s.RevokeTokens(body.Revoke...)
+		}
+		if body.RevokeAll {
+			s.RevokeTokens()
+		}
 		s.AddTokens(body.Add...)
-		s.RevokeTokens(body.Revoke...)
 	}
 	answerControl(w, err)
 }
