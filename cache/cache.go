@@ -360,7 +360,7 @@ func (c *Cache) Close() error {
 	}
 	c.workers.Wait()
 	c.know.wg.Wait()
-	return errors.Join(c.db.Close(), c.cfg.Store.Close(), c.lock.Release())
+	return errors.Join(c.syncContents(), c.db.Close(), c.cfg.Store.Close(), c.lock.Release())
 }
 
 // SetDraining tells the next mount that it need only wait.

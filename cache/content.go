@@ -57,6 +57,9 @@ func (g *generation) finish(durable bool) (content, error) {
 		g.remove()
 		return content{}, fmt.Errorf("%s: writing generation %d: %w", g.t.path(), g.gen, err)
 	}
+	if !durable {
+		g.t.noteUnsafe(g.t.genPath(g.gen))
+	}
 	return content{Gen: g.gen, Len: g.n, Sum: sumOf(g.crc)}, nil
 }
 
@@ -175,6 +178,7 @@ func (t *Table) copyAwayLocked(gen uint64, n int64) (back func(), err error) {
 	if _, err := t.c.disk.Copy("unshare:copy", t.genPath(to), t.genPath(gen), n); err != nil {
 		return func() {}, fmt.Errorf("%s: keeping the last content before it is overwritten: %w", t.path(), err)
 	}
+	t.unsafeLocked(t.genPath(to))
 	for src := range t.sources {
 		if src.gen == gen {
 			if err := src.moveLocked(to); err != nil {

@@ -14,6 +14,9 @@ import (
 // every intent holds. Of a row store's changes it holds the columns; the rows
 // follow batch by batch (noteSent).
 func (t *Table) openIntent(s *shot, v *judge.Verdict, in *intent) error {
+	if err := t.makeSafe(); err != nil {
+		return fmt.Errorf("%s: nothing was sent: %w", t.path(), err)
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	in.Push, in.Time, in.SaveSeq, in.Exact = randomID(), time.Now(), s.rec.Save.Seq, v.Exact

@@ -65,5 +65,8 @@ func (t *Table) writeKeys(keys table.Keys, durable bool) (uint64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("%s: writing row identities: %w", t.path(), err)
 	}
+	if !durable {
+		t.noteUnsafe(path)
+	}
 	return n, nil
 }

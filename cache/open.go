@@ -213,6 +213,7 @@ func (t *Table) newSaveLocked(s save, x content) error {
 	old := t.rec
 	t.rec.Save = s
 	t.rec.L = x
+	t.unsafeLocked(t.genPath(x.Gen))
 	t.rec.Error = ""
 	if !s.Open || x.Gen != old.L.Gen {
 		t.rec.Kept, t.rec.KeptSave, t.rec.Rewritten = content{}, save{}, s.Open
@@ -291,14 +292,15 @@ func (t *Table) otherWriters(h *Handle) []*Handle {
 
 // syncHandle is fsync(2), after the bytes are on disk.
 func (t *Table) syncHandle(ctx context.Context, h *Handle) error {
+	if err := t.makeSafe(); err != nil {
+		return fmt.Errorf("%s: fsync: %w", t.path(), err)
+	}
 	t.mu.Lock()
 	_, err := t.savedLocked(h.file, h)
 	mine := t.rec.Gone == nil && t.rec.L.Gen == h.file.tgenNow()
 	if err == nil && mine {
 		t.rec.Save.Synced = true
-		if err = t.c.disk.SyncDir("fsync:dir", t.dir); err == nil {
-			err = t.saveLocked(state.Full)
-		}
+		err = t.saveLocked(state.Full)
 	}
 	seq := t.rec.Save.Seq
 	t.mu.Unlock()

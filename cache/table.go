@@ -58,9 +58,9 @@ type Table struct {
 		seq  uint64
 		rows int64
 	}
-	madeAt    time.Time // when it was made or renamed in the store from here
-	syncedSeq uint64    // the save whose content is power safe
-	parked    []parkedRecord
+	madeAt time.Time       // when it was made or renamed in the store from here
+	unsafe map[string]bool // files that a power cut could take away (powersafe.go)
+	parked []parkedRecord
 
 	dropped bool // forgotten: no longer a table of the cache
 
@@ -118,7 +118,7 @@ func (t *Table) saveWithLocked(level state.Level, also func(*state.Tx) error) er
 	if gen := t.rec.S.Gen; gen != 0 && t.rec.S.same(t.rec.R) && !slices.Contains(t.rec.Agreed, gen) {
 		t.rec.Agreed = append(t.rec.Agreed, gen)
 	}
-	err := t.c.db.Update(level, func(tx *state.Tx) error {
+	err := t.saveAtLocked(level, func(tx *state.Tx) error {
 		if t.intent != nil {
 			if err := tx.Put(kindIntent, t.id, t.intent); err != nil {
 				return err

@@ -47,6 +47,9 @@ func (c *Cache) recoverTable(t *Table, report state.Report) error {
 	if err := t.recoverContentLocked(report.Clean); err != nil {
 		return err
 	}
+	if !report.Clean {
+		t.recoveredLocked()
+	}
 	if len(t.parked) > 0 { // they are tried again at a mount
 		t.worker.retry = true
 		if !t.dirtyLocked() && !t.rec.L.none() {
@@ -108,6 +111,8 @@ func (t *Table) recoverContentLocked(clean bool) error {
 	switch {
 	case !r.Kept.none() && unsent:
 		return t.backToKeptLocked()
+	case st.Size < r.Save.Len && !t.dirtyLocked() && r.InStore && r.Kept.none() && !r.Rewritten:
+		return t.cutAtRestLocked()
 	case !r.Kept.none(), r.Rewritten, st.Size < r.Save.Len:
 		return t.holdFoundLocked(&st)
 	case st.Size == r.Save.Len && !r.Save.Open:
@@ -134,6 +139,7 @@ func (t *Table) ownFileLocked(size int64) error {
 		}
 	}
 	r.L.Gen = to
+	t.unsafeLocked(t.genPath(to))
 	r.Save.Mtime, r.Save.Ctime = st.Mtim.Nano(), st.Ctim.Nano()
 	return t.saveLocked(state.Normal)
 }
@@ -186,6 +192,16 @@ func (t *Table) changedAtRestLocked(st *unix.Stat_t) error {
 	if !t.rec.InStore {
 		return t.saveLocked(state.Normal)
 	}
+	return t.forgetStoreLocked(lostReason)
+}
+
+// cutAtRestLocked: the file has lost its end, and nobody has written to it through
+// us. All that it held is in the store.
+func (t *Table) cutAtRestLocked() error {
+	if err := t.toLostFoundLocked(t.rec.L.Gen); err != nil {
+		return err
+	}
+	t.rec.L = content{}
 	return t.forgetStoreLocked(lostReason)
 }
 
