@@ -42,20 +42,24 @@ func (b *Backend) load(ctx context.Context, ref backends.Ref) (*backends.Loaded,
 	ctx, cancel := context.WithCancel(ctx)
 	closeAll := func() error { cancel(); return nil }
 	for attempt := 1; ; attempt++ {
-		before, columns, err := b.head(ctx, t)
+		before, columns, seen, err := b.head(ctx, t, b.client.firstLook())
 		if err != nil {
 			cancel()
 			return nil, err
 		}
+		rows := b.rows(ctx, t, before)
+		if whole, is := inOrder(before, seen); is {
+			rows = given(whole)
+		}
 		loaded := &backends.Loaded{
 			Version: before.version(), ModTime: before.modified(), Total: int64(before.total),
 			Columns: public(columns), Close: closeAll,
-			Rows: b.shownRows(ctx, t, before, columns),
+			Rows: shown(rows, columns),
 		}
 		if before.total > smallTable {
 			return loaded, nil
 		}
-		rows, err := collect(loaded.Rows)
+		all, err := collect(loaded.Rows)
 		loaded.Columns = public(columns) // what they hold is known now
 		if errors.Is(err, errChanged) && attempt < attempts {
 			continue
@@ -64,23 +68,50 @@ func (b *Backend) load(ctx context.Context, ref backends.Ref) (*backends.Loaded,
 			cancel()
 			return nil, err
 		}
-		loaded.Rows, loaded.Total = given(rows), int64(len(rows))
+		loaded.Rows, loaded.Total = given(all), int64(len(all))
 		return loaded, nil
 	}
 }
 
-// head asks for the state and the columns of a table at the same time.
-func (b *Backend) head(ctx context.Context, t tableID) (before state, columns []column, err error) {
+// head asks for the state and the columns of a table at the same time, and for
+// so many of the rows that were changed last.
+func (b *Backend) head(ctx context.Context, t tableID, limit int) (before state, columns []column, seen []wireRow, err error) {
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {
-		before, _, err = b.look(groupCtx, t, 0, 1)
+		before, seen, err = b.look(groupCtx, t, 0, limit)
 		return err
 	})
 	group.Go(func() (err error) {
 		columns, err = b.fetchColumns(groupCtx, t)
 		return err
 	})
-	return before, columns, group.Wait()
+	return before, columns, seen, group.Wait()
+}
+
+// firstLook is how many rows are asked for with the state of a table that is to
+// be loaded: as long as it is not known how many the server gives at a time, as
+// many as there may be. That tells it, and a small table is there whole.
+func (c *client) firstLook() int {
+	if c.page.Load() > 0 {
+		return 1
+	}
+	return askPage
+}
+
+// inOrder gives all rows of a table in order of creation, if those that came
+// with its state are all there are.
+func inOrder(s state, seen []wireRow) (rows []wireRow, whole bool) {
+	if !s.ordered || len(seen) != s.total {
+		return nil, false
+	}
+	rows = slices.Clone(seen)
+	slices.SortFunc(rows, func(a, b wireRow) int { return a.CreatedAt.Compare(b.CreatedAt.Time) })
+	for i := 1; i < len(rows); i++ {
+		if rows[i].CreatedAt.Equal(rows[i-1].CreatedAt.Time) || rows[i].ID == rows[i-1].ID {
+			return nil, false // only the server knows which comes first
+		}
+	}
+	return rows, true
 }
 
 func (s state) modified() time.Time {
@@ -101,8 +132,8 @@ func collect(rows iter.Seq2[backends.Row, error]) ([]backends.Row, error) {
 	return collected, nil
 }
 
-func given(rows []backends.Row) iter.Seq2[backends.Row, error] {
-	return func(yield func(backends.Row, error) bool) {
+func given[T any](rows []T) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
 		for _, r := range slices.All(rows) {
 			if !yield(r, nil) {
 				return
@@ -111,10 +142,10 @@ func given(rows []backends.Row) iter.Seq2[backends.Row, error] {
 	}
 }
 
-// shownRows are the rows of a table as they are shown.
-func (b *Backend) shownRows(ctx context.Context, t tableID, before state, columns []column) iter.Seq2[backends.Row, error] {
+// shown are all rows of a table as they are shown.
+func shown(rows iter.Seq2[wireRow, error], columns []column) iter.Seq2[backends.Row, error] {
 	return func(yield func(backends.Row, error) bool) {
-		for w, err := range b.rows(ctx, t, before) {
+		for w, err := range rows {
 			if err != nil {
 				yield(backends.Row{}, err)
 				return
@@ -136,8 +167,11 @@ func (b *Backend) shownRows(ctx context.Context, t tableID, before state, column
 // added since is left out; what was changed or deleted since is an error.
 func (b *Backend) rows(ctx context.Context, t tableID, before state) iter.Seq2[wireRow, error] {
 	return func(yield func(wireRow, error) bool) {
-		check := newCheck(before)
-		for page, err := range stream[wireRow](ctx, b.client, rowsPath(t), byCreation) {
+		check, known := newCheck(before), span{}
+		if size := int(b.client.page.Load()); before.ordered && size > 0 {
+			known = span{to: before.total, size: size}
+		}
+		for page, err := range stream[wireRow](ctx, b.client, rowsPath(t), byCreation, known) {
 			if err != nil {
 				yield(wireRow{}, err)
 				return
@@ -223,7 +257,7 @@ func (b *Backend) getRows(ctx context.Context, ref backends.Ref, wanted []table.
 	if err != nil {
 		return nil, err
 	}
-	before, columns, err := b.head(ctx, t)
+	before, columns, _, err := b.head(ctx, t, 1)
 	if err != nil {
 		return nil, err
 	}
@@ -290,7 +324,7 @@ func (b *Backend) Find(ctx context.Context, ref backends.Ref, name, value string
 	if err != nil {
 		return nil, nil, fmt.Errorf("find in %s: %w", ref, err)
 	}
-	before, columns, err := b.head(ctx, t)
+	before, columns, _, err := b.head(ctx, t, 1)
 	if err != nil {
 		return nil, nil, fmt.Errorf("find in %s: %w", ref, err)
 	}

@@ -50,24 +50,27 @@ func part[T any](ctx context.Context, c *client, path []string, o order, offset,
 // pages. Once it is known how long the list is, pages are fetched at the same
 // time. What comes is what offset paging gives: where rows are added or deleted
 // meanwhile, some may come twice or not at all, which the caller finds out.
-func stream[T any](ctx context.Context, c *client, path []string, o order) iter.Seq2[listOf[T], error] {
+//
+// known is what the list is known to be; where it says nothing the first page
+// has to be there before others are asked for.
+func stream[T any](ctx context.Context, c *client, path []string, o order, known span) iter.Seq2[listOf[T], error] {
 	return func(yield func(listOf[T], error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
-		first, err := part[T](ctx, c, path, o, 0, askPage)
-		if !yield(first, err) || err != nil {
-			return
-		}
-		size, next := len(first.Items), len(first.Items)
-		if size == 0 {
-			return
-		}
-		if first.Pagination.Total != nil {
-			total := *first.Pagination.Total
-			if total > size {
-				c.page.Store(int64(size))
+		if known.size == 0 {
+			first, err := part[T](ctx, c, path, o, 0, askPage)
+			if !yield(first, err) || err != nil || len(first.Items) == 0 {
+				return
 			}
-			for page, err := range ahead[T](ctx, c, path, o, span{from: next, to: total, size: size}) {
+			known = span{from: len(first.Items), size: len(first.Items)}
+			if first.Pagination.Total != nil {
+				known.to = *first.Pagination.Total
+				c.sawPage(known.size, known.to)
+			}
+		}
+		size, next := known.size, known.from
+		if total := known.to; total > 0 {
+			for page, err := range ahead[T](ctx, c, path, o, known) {
 				if !yield(page, err) || err != nil {
 					return
 				}
@@ -98,6 +101,8 @@ func stream[T any](ctx context.Context, c *client, path []string, o order) iter.
 type span struct{ from, to, size int }
 
 // ahead fetches a span with several pages under way, and gives them in order.
+// There are more of them than connections: while one is decoded, or waits for
+// those before it, its connection has the next.
 func ahead[T any](ctx context.Context, c *client, path []string, o order, s span) iter.Seq2[listOf[T], error] {
 	type answer struct {
 		page listOf[T]
@@ -107,7 +112,7 @@ func ahead[T any](ctx context.Context, c *client, path []string, o order, s span
 		var underWay []chan answer
 		at := s.from
 		for at < s.to || len(underWay) > 0 {
-			for at < s.to && len(underWay) < connections {
+			for at < s.to && len(underWay) < 2*connections {
 				done := make(chan answer, 1)
 				offset, limit := at, min(s.size, s.to-at)
 				go func() {
@@ -150,7 +155,7 @@ func all[T any](ctx context.Context, c *client, path []string, id func(T) string
 		items := []T{}
 		seen := map[string]bool{}
 		total := -1
-		for page, err := range stream[T](ctx, c, path, byCreation) {
+		for page, err := range stream[T](ctx, c, path, byCreation, span{}) {
 			if err != nil {
 				return nil, err
 			}
@@ -170,6 +175,14 @@ func all[T any](ctx context.Context, c *client, path []string, id func(T) string
 	}
 	r := request{method: http.MethodGet, path: path}
 	return nil, r.said(fmt.Errorf("the list changed each time that it was read: %w", backends.ErrIncomplete))
+}
+
+// sawPage notes how many items the server gives at a time: where there are more
+// than came.
+func (c *client) sawPage(came, total int) {
+	if came > 0 && total > came {
+		c.page.Store(int64(came))
+	}
 }
 
 // pageSize is how many rows the server gives at a time, as far as it has shown.

@@ -53,6 +53,9 @@ func (b *Backend) look(ctx context.Context, t tableID, offset, limit int) (state
 		return state{}, nil, err
 	}
 	p := list.Pagination
+	if p.Total != nil && limit == askPage {
+		b.client.sawPage(len(list.Items), *p.Total)
+	}
 	s := state{ordered: p.OrderBy == byChange.by && p.SortDir == byChange.dir && p.Total != nil}
 	if p.Total != nil {
 		s.total = *p.Total
