@@ -24,6 +24,14 @@ type relay struct {
 	mu       sync.Mutex
 	listener net.Listener      // guarded by mu; nil: down
 	open     map[net.Conn]bool // guarded by mu
+	most     int               // guarded by mu: connections at a time
+}
+
+// mostOpen is how many connections there have been at a time.
+func (r *relay) mostOpen() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.most
 }
 
 func newRelay(t testing.TB, to string) *relay {
@@ -69,6 +77,7 @@ func (r *relay) pass(listener net.Listener, conn net.Conn) {
 		return
 	}
 	r.open[conn], r.open[other] = true, true
+	r.most = max(r.most, len(r.open)/2)
 	for from, to := range map[net.Conn]net.Conn{conn: other, other: conn} {
 		go func() {
 			_, _ = io.Copy(to, from)        // until either side ends it
