@@ -83,6 +83,8 @@ type decision struct {
 	Since  time.Time
 	// Known only for held table operations, which have no save.
 	Op string `json:",omitempty"` // "create", "delete"
+	// Counted: record.Pending is what the save would send.
+	Counted bool `json:",omitempty"`
 }
 
 // gone says that a table's name is not there at the moment.

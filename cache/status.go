@@ -117,7 +117,9 @@ func (t *Table) status() TableStatus {
 		} else {
 			s.Reason = r.Decision.Reason + " (ragasfs confirm " + s.Path + " | ragasfs discard " + s.Path + ")"
 		}
-		s.Pending = PendingRows{}
+		if !r.Decision.Counted {
+			s.Pending = PendingRows{}
+		}
 	case t.pushing || t.intent != nil:
 		s.State = "pushing"
 		since(r.Save.Time)

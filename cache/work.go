@@ -254,6 +254,7 @@ func (t *Table) stepSave(ctx context.Context) (next time.Duration, idle bool) {
 	}
 	if t.decidedLocked() {
 		t.mu.Unlock()
+		t.countDecided()
 		return 0, true // waits for a person, or for a better save
 	}
 	forced := t.worker.force > 0
@@ -277,6 +278,7 @@ func (t *Table) stepSave(ctx context.Context) (next time.Duration, idle bool) {
 	if err != nil {
 		return t.failed("push", err), false
 	}
+	t.countDecided()
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	switch {
