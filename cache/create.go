@@ -25,6 +25,9 @@ func (c *Cache) writable(at place, name string) error {
 	if at.level == rootDir && name == ".ragasfs" {
 		return fmt.Errorf("%s is reserved: %w", name, ErrNotPermitted)
 	}
+	if at.project != nil && at.project.rec.Fresh {
+		at.project.event = time.Now()
+	}
 	return nil
 }
 
@@ -265,11 +268,15 @@ func (c *Cache) makeScratch(dir, name string, caller Caller, make func(path stri
 // Mkdir makes a directory: at the top a project, elsewhere scratch, or a folder
 // of a project that is new.
 func (c *Cache) Mkdir(_ context.Context, dir, name string, mode uint32, caller Caller) (Node, error) {
+	maker := processOf(caller.TID)
 	c.names.Lock()
 	defer c.names.Unlock()
 	at := c.placeLocked(dir)
 	if err := c.writable(at, name); err != nil {
 		return Node{}, err
+	}
+	if at.project != nil {
+		at.project.maker = maker
 	}
 	if at.level == rootDir && !strings.HasPrefix(name, ".") {
 		return c.mkProjectLocked(name, mode, caller)
@@ -323,6 +330,7 @@ func (c *Cache) mkProjectLocked(name string, mode uint32, caller Caller) (Node, 
 		c.projects[name] = p
 	}
 	p.rec.Removed, p.rec.Gone, p.rec.Fresh = false, nil, true
+	p.event, p.maker, p.busy = time.Now(), "", false
 	p.rec.Shown = map[backends.Kind]bool{}
 	p.rec.Made = time.Now()
 	p.rec.Nonce = "ragasfs-" + randomID()

@@ -118,7 +118,7 @@ func (c *Cache) flushProjects(ctx context.Context) {
 	c.names.Lock()
 	var list []*project
 	for _, p := range c.projects {
-		if !p.rec.InStore || p.rec.Removed || p.rec.Fresh || p.rec.NewName != "" {
+		if !p.rec.InStore || p.rec.Removed || p.rec.NewName != "" {
 			list = append(list, p)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/ragasfs/ragasfs/backends"
@@ -27,7 +28,10 @@ func (c *Cache) lookAfter(p *project) {
 	}
 	c.workers.Add(1)
 	defer c.workers.Done()
-	c.showFolders(p)
+	if wait := c.showFolders(p); wait > 0 {
+		time.AfterFunc(wait, func() { c.lookAfter(p) })
+		return
+	}
 	if c.cfg.Manual {
 		return
 	}
@@ -40,17 +44,17 @@ func (c *Cache) lookAfter(p *project) {
 
 // settleProject makes or deletes the project in the store, as it is due.
 func (c *Cache) settleProject(ctx context.Context, p *project, forced bool) error {
-	c.showFolders(p)
 	c.names.Lock()
-	rec := p.rec
+	rec, bound := p.rec, c.projects[p.rec.Name] == p
 	c.names.Unlock()
 	switch {
+	case !bound: // removed before the store had heard of it
+		return nil
 	case rec.Removed:
 		return c.deleteProject(ctx, p, forced)
 	case rec.Stays:
 		return nil
 	case !rec.InStore:
-		c.showFolders(p)
 		if err := c.mayPush(ctx); err != nil {
 			return err
 		}
@@ -61,18 +65,60 @@ func (c *Cache) settleProject(ctx context.Context, p *project, forced bool) erro
 	return nil
 }
 
-// showFolders shows datasets and experiments of a project that was just made.
-func (c *Cache) showFolders(p *project) {
+// makerPatience is how long the folders of a new project wait for the process that
+// makes directories in it: `cp -r` must find none there that it did not make.
+const makerPatience = time.Minute
+
+// showFolders shows datasets and experiments of a project that was just made. It
+// returns after how long to look again: while somebody is at it.
+func (c *Cache) showFolders(p *project) (wait time.Duration) {
+	c.names.Lock()
+	maker := p.maker
+	c.names.Unlock()
+	copying := maker != "" && maker.alive()
 	c.names.Lock()
 	defer c.names.Unlock()
-	if !p.rec.Fresh || p.rec.Removed {
-		return
+	if c.projects[p.rec.Name] != p || !p.rec.Fresh || p.rec.Removed {
+		return 0
+	}
+	if busy := c.writingLocked(p); busy || p.busy {
+		p.event, p.busy = time.Now(), busy
+	}
+	idle := time.Since(p.event)
+	if idle < c.settle() {
+		return c.settle() - idle
+	}
+	if copying && idle < makerPatience {
+		return c.settle()
 	}
 	p.showAll()
 	c.backLocked(p)
 	if err := c.saveProjectLocked(p); err != nil {
 		c.log.Warn("project not noted", "project", p.rec.Name, "error", err)
 	}
+	return 0
+}
+
+// writingLocked reports whether a file in the project is open for writing.
+func (c *Cache) writingLocked(p *project) bool {
+	for _, t := range p.allLocked() {
+		t.mu.Lock()
+		n := len(t.writers)
+		t.mu.Unlock()
+		if n > 0 {
+			return true
+		}
+	}
+	below := c.scratchPath(p.rec.Name) + "/"
+	for _, f := range c.scratch {
+		f.mu.Lock()
+		open := len(f.handles) > 0 && strings.HasPrefix(f.path, below)
+		f.mu.Unlock()
+		if open {
+			return true
+		}
+	}
+	return false
 }
 
 // comeBackLocked shows a project that was removed, or a folder of it, because a

@@ -171,7 +171,8 @@ func (c *Cache) rmProjectLocked(p *project) error {
 	if err := os.Remove(c.scratchPath(name)); err != nil && !os.IsNotExist(err) {
 		return err
 	}
-	if !p.rec.InStore && len(p.tables[backends.Datasets])+len(p.tables[backends.Experiments]) == 0 {
+	if !p.rec.InStore && len(p.allLocked()) == 0 && p.making.TryLock() {
+		p.making.Unlock() // nobody is making it in the store just now
 		delete(c.projects, name)
 		return c.db.Update(state.Normal, func(tx *state.Tx) error { return tx.Delete(kindProject, name) })
 	}

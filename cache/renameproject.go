@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"strings"
 	"time"
 
 	"github.com/ragasfs/ragasfs/backends"
@@ -22,6 +23,9 @@ func (r *renaming) renameProject() error {
 	c, p := r.c, r.c.projects[r.oldName]
 	if r.from.level != rootDir || r.to.level != rootDir || p == nil || p.rec.InStore && !c.canRenameProjects() {
 		return fmt.Errorf("%s: it can't be renamed here; copy it: %w", path.Join(r.from.path, r.oldName), ErrNotPermitted)
+	}
+	if strings.HasPrefix(r.newName, ".") {
+		return fmt.Errorf("%s: a project's name can't begin with a dot: %w", r.newName, ErrNotPermitted)
 	}
 	if err := checkName(r.newName); err != nil {
 		return err

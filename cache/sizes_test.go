@@ -1,9 +1,7 @@
 package cache
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -56,46 +54,6 @@ func TestSizesFourAtATime(t *testing.T) {
 		}
 		if n := len(w.gate.made("load")); n != tables {
 			t.Errorf("%d loads", n)
-		}
-	})
-}
-
-// TestProjectSettles: a new project is empty; its folders come after the settle
-// time, and then it is made in the store.
-func TestProjectSettles(t *testing.T) {
-	inBubbles(t, nil, func(t *testing.T, w *world) {
-		_, err := w.c.Mkdir(t.Context(), "", "new", 0o755, me())
-		must(t, err)
-		_, err = w.c.Mkdir(t.Context(), "", "copy", 0o755, me())
-		must(t, err)
-		_, err = w.c.Mkdir(t.Context(), "copy", "experiments", 0o755, me())
-		must(t, err)
-		w.after(settle - time.Millisecond)
-		wantNames(t, "the new project", w.names("new"))
-		wantNames(t, "the copied project", w.names("copy"), "experiments")
-		if n := len(w.gate.made("create")); n > 0 {
-			t.Errorf("%d projects were made", n)
-		}
-		_, err = w.c.Mkdir(t.Context(), "new", "datasets", 0o755, me())
-		must(t, err)
-		w.after(2 * time.Millisecond)
-		for _, name := range []string{"new", "copy"} {
-			wantNames(t, "the project", w.names(name), "datasets", "experiments")
-		}
-		if n := len(w.gate.made("create")); n != 2 {
-			t.Errorf("%d projects were made", n)
-		}
-		must(t, w.c.Rmdir(t.Context(), "", "new"))
-		if _, err := w.c.Lookup(t.Context(), "", "new"); !errors.Is(err, fs.ErrNotExist) {
-			t.Errorf("removed: %v", err)
-		}
-		w.after(59 * time.Second)
-		if n := len(w.gate.made("delete")); n > 0 {
-			t.Errorf("deleted too early")
-		}
-		w.after(2 * time.Second)
-		if n := len(w.gate.made("delete")); n != 1 {
-			t.Errorf("%d projects were deleted", n)
 		}
 	})
 }

@@ -121,7 +121,7 @@ func (c *Cache) createProject(ctx context.Context, name string) error {
 	p.making.Lock()
 	defer p.making.Unlock()
 	c.names.Lock()
-	done := p.rec.InStore
+	done := p.rec.InStore || p.rec.Removed || c.projects[p.rec.Name] != p
 	c.names.Unlock()
 	if done {
 		return nil
@@ -142,7 +142,9 @@ func (c *Cache) createProject(ctx context.Context, name string) error {
 		p.rec.NewName, p.rec.Renamed = p.rec.Name, time.Now() // renamed here while it was made there
 		c.projectTimer(p)
 	}
-	c.backLocked(p)
+	if !p.rec.Removed {
+		c.backLocked(p)
+	}
 	return c.saveProjectLocked(p)
 }
 

@@ -187,7 +187,7 @@ func TestTableIsRenamed(t *testing.T) {
 	eachStore(t, func(t *testing.T, m *mounted, s shelf) {
 		s.put("p/datasets/a.csv", rowsOf(5))
 		s.put("p/datasets/unread.csv", rowsOf(3))
-		m.Mount()
+		m.Mount("write_back=manual")
 		ids := s.ids("p/datasets/a.csv")
 		inode := m.Sh("stat -c %i p/datasets/a.csv")
 		m.Sh("mv p/datasets/a.csv p/datasets/b.csv; mv p/datasets/unread.csv p/datasets/c.csv")
@@ -208,7 +208,7 @@ func TestTableIsRenamed(t *testing.T) {
 		// Twice and with an edit in between, before the store hears of it.
 		m.Sh("mv p/datasets/b.csv p/datasets/x.csv; sed -i s/a3/new/ p/datasets/x.csv; mv p/datasets/x.csv p/datasets/y.csv")
 		m.Kill9()
-		m.Mount()
+		m.Mount("write_back=manual")
 		m.Flush()
 		edited := strings.Replace(rowsOf(5), "a3", "new", 1)
 		s.demand("renamed again", map[string]string{"p/datasets/y.csv": edited, "p/datasets/c.csv": rowsOf(3)})
