@@ -106,7 +106,7 @@ func (c *Cache) hasEarlierSaves(t *Table, before time.Time) bool {
 			continue
 		}
 		o.mu.Lock()
-		waits := o.dirtyLocked() && !o.rec.Replaces && o.rec.Save.Time.Before(before)
+		waits := o.dirtyLocked() && !o.rec.Replaces && !o.rec.Save.Time.After(before)
 		o.mu.Unlock()
 		if waits {
 			return true
