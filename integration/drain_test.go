@@ -1,0 +1,73 @@
+package integration
+
+import (
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// stalled is a mount with a save that the store does not answer about.
+func stalled(t *testing.T) (m *mounted, store *emulator, pid int) {
+	store = startMemory(t)
+	m = mount(t, "memory", "address="+store.Address, "write_back=200ms")
+	m.Sh("mkdir -p p/datasets")
+	m.Write("p/datasets/qa.csv", "q,a\n1,one\n")
+	m.Flush()
+	store.faults(t, fault{Method: "POST", Path: ".*apply.*", Times: 1000, Action: "stall", Delay: "10m"})
+	m.Sh("echo 2,two >> p/datasets/qa.csv")
+	m.WaitState("p/datasets/qa.csv", "pushing")
+	return m, store, m.Status().PID
+}
+
+// TestDrainHandedOver: a mount that comes while the last one is still sending
+// takes over from it, and sends what it could not.
+func TestDrainHandedOver(t *testing.T) {
+	t.Parallel()
+	m, store, pid := stalled(t)
+	m.Sh("cd /; fusermount3 -u " + m.Dir)
+	if err := syscall.Kill(pid, 0); err != nil {
+		t.Fatalf("it does not drain: %v", err)
+	}
+	m.Mount()
+	if now := m.Status().PID; now == pid {
+		t.Fatal("the old daemon serves the new mount")
+	}
+	ended(t, pid)
+	if got := m.Read("p/datasets/qa.csv"); got != "q,a\n1,one\n2,two\n" {
+		t.Fatalf("after the remount: %q", got)
+	}
+	store.call(t, "DELETE", "/_emulator/faults", nil, nil)
+	m.Flush()
+	if calls := m.Calls(); calls.Append > 1 {
+		t.Errorf("one new row took %+v", calls)
+	}
+}
+
+// TestDrainInterrupted: the second signal ends a daemon that waits for the store;
+// what is not sent stays, and the next mount sends it.
+func TestDrainInterrupted(t *testing.T) {
+	t.Parallel()
+	m, store, pid := stalled(t)
+	for _, s := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
+		if err := syscall.Kill(pid, s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ended(t, pid)
+	if m.isMounted() {
+		t.Error("it has left its mount behind")
+	}
+	store.call(t, "DELETE", "/_emulator/faults", nil, nil)
+	m.Mount()
+	m.Flush()
+	if got := m.Read("p/datasets/qa.csv"); strings.Count(got, "2,two\n") != 1 {
+		t.Fatalf("after the remount: %q", got)
+	}
+	m.WaitClean()
+}
+
+// ended waits until a process is gone.
+func ended(t *testing.T, pid int) {
+	t.Helper()
+	eventually(t, "the daemon has ended", func() bool { return syscall.Kill(pid, 0) != nil || zombie(pid) })
+}
