@@ -257,6 +257,7 @@ func (c *Cache) Refresh(ctx context.Context, p string) error {
 		t.stale = true
 		t.worker.force++
 		if loaded {
+			t.backoff, t.notBefore = 0, time.Time{} // failures of before don't count
 			t.wakeLocked(0)
 			if t.worker.timer != nil {
 				t.worker.timer.Reset(0)

@@ -65,6 +65,9 @@ func (f *freshness) watch(ctx context.Context, w backends.Watcher) {
 		if ctx.Err() != nil {
 			return
 		}
+		if f.c.props.Told {
+			f.c.health.failed(err) // nothing else would ask; when it goes on, all is listed
+		}
 		f.c.log.Warn("watching the store failed, it is polled", "error", err)
 		select {
 		case <-time.After(maxBackoff):

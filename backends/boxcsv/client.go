@@ -105,8 +105,8 @@ func (c *client) repeat(ctx context.Context, read func() error) error {
 			}
 		}
 		c.log.Debug("a read from Box is repeated", "attempt", attempt, "wait", wait, "error", err)
-		if err := sleep(ctx, wait); err != nil {
-			return err
+		if ended := sleep(ctx, wait); ended != nil {
+			return fmt.Errorf("%w: %w", ended, err)
 		}
 	}
 }
@@ -199,14 +199,15 @@ func checkFile(file item) error {
 // errListing: the listing has to be begun anew.
 var errListing = errors.New("the listing broke off")
 
-// list returns everything in a folder, once.
+// list returns everything in a folder, once. Its pages are repeated by
+// themselves; all of it is when one of them does not fit the others.
 func (c *client) list(ctx context.Context, folder string) ([]item, error) {
-	var found []item
-	err := c.repeat(ctx, func() (err error) {
-		found, err = c.listOnce(ctx, folder)
-		return err
-	})
-	return found, err
+	for attempt := 1; ; attempt++ {
+		found, err := c.listOnce(ctx, folder)
+		if !errors.Is(err, errListing) || attempt >= c.attempts {
+			return found, err
+		}
+	}
 }
 
 func (c *client) listOnce(ctx context.Context, folder string) ([]item, error) {
@@ -226,7 +227,7 @@ func (c *client) listOnce(ctx context.Context, folder string) ([]item, error) {
 			return nil, fmt.Errorf("%w: %w: %w", backends.ErrUnavailable, errListing, err) // a marker that is no good any more
 		}
 		if err == nil && next.Entries == nil {
-			err = incomplete("the answer is no listing")
+			err = fmt.Errorf("%w: %w", errListing, incomplete("the answer is no listing"))
 		}
 		if err != nil {
 			return nil, err
@@ -241,7 +242,7 @@ func (c *client) listOnce(ctx context.Context, folder string) ([]item, error) {
 			return found, nil
 		}
 		if markers[next.NextMarker] {
-			return nil, incomplete("the listing goes in a circle")
+			return nil, fmt.Errorf("%w: %w", errListing, incomplete("it goes in a circle"))
 		}
 		markers[next.NextMarker] = true
 		query.Set("marker", string(next.NextMarker))
