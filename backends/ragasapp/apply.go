@@ -105,6 +105,7 @@ func (a *application) prepareRows(ctx context.Context) error {
 	a.outcomes = make([]backends.Outcome, len(changes.Rows))
 	a.hasTable = sync.OnceValue(func() error { return a.backend.tableIsThere(ctx, a.table) })
 	a.openClaim()
+	a.claimColumns()
 	appends, updates, deletes := changes.Count()
 	cached := a.useCache()
 	base, known := stateOf(a.batch.Base)
@@ -135,11 +136,13 @@ func (a *application) prepareRows(ctx context.Context) error {
 // compareWithBase finds out whether the table is certainly what the batch starts
 // from.
 func (a *application) compareWithBase(ctx context.Context) error {
-	if a.backend.known.justConfirmed(a.table, a.batch.Base) {
+	if !a.altered && a.backend.known.justConfirmed(a.table, a.batch.Base) {
 		a.isAtBase = true
 		return nil
 	}
+	want := a.batch.Base
 	if a.claim != nil {
+		want = a.claim.token() // with the columns that are new
 		a.backend.known.putClaim(a.table, a.claim)
 	}
 	now, err := a.backend.version(ctx, a.table)
@@ -147,7 +150,7 @@ func (a *application) compareWithBase(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.isAtBase = now != "" && now == a.batch.Base
+	a.isAtBase = now != "" && now == want
 	if !a.isAtBase {
 		a.claim = nil
 	}
@@ -170,6 +173,14 @@ func (a *application) openClaim() {
 	}
 	if s, known := stateOf(a.batch.Base); known && s.version() == a.batch.Base {
 		a.claim = newClaim(s)
+	}
+}
+
+// claimColumns takes up what our changes have made of the columns.
+func (a *application) claimColumns() {
+	if a.claim != nil && a.altered {
+		a.claim.after.columns = standFor(a.columns)
+		a.claim.verified = false
 	}
 }
 

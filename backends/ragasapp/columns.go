@@ -7,10 +7,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"maps"
 	"net/http"
 	"slices"
 	"strconv"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -52,9 +54,36 @@ func (b *Backend) fetchColumns(ctx context.Context, t tableID) ([]column, error)
 				columns[i].kinds = r.columns[old].kinds
 			}
 		}
-		r.columns = columns
+		r.columns, r.columnsAt = columns, time.Now()
 	})
 	return columns, nil
+}
+
+// columnsLast is how long columns are taken to be what they were. Nothing but
+// asking for them tells that somebody has changed them.
+const columnsLast = 10 * time.Second
+
+// columnsLately are the columns as they were not long ago.
+func (b *Backend) columnsLately(ctx context.Context, t tableID) ([]column, error) {
+	var columns []column
+	b.known.with(t, func(r *remembered) {
+		if time.Since(r.columnsAt) < b.columnsLast {
+			columns = r.columns
+		}
+	})
+	if columns != nil {
+		return columns, nil
+	}
+	return b.fetchColumns(ctx, t)
+}
+
+// standFor is a short text that differs where columns do.
+func standFor(columns []column) string {
+	hash := fnv.New64a()
+	for _, c := range columns {
+		fmt.Fprintf(hash, "%q %q %s\n", c.ID, c.shown, c.typ) // a hash takes everything
+	}
+	return strconv.FormatUint(hash.Sum64(), 36)
 }
 
 // columns are the columns as remembered, else as fetched.

@@ -59,7 +59,7 @@ func open(_ context.Context, config backends.Config) (backends.Opened, error) {
 		return backends.Opened{}, err
 	}
 	c := newClient(clientOptions{base: base, keys: keys, log: config.Log, timeout: timeout, retries: retries})
-	backend := &Backend{client: c, log: config.Log, window: window, known: newMemory()}
+	backend := &Backend{client: c, log: config.Log, window: window, known: newMemory(), columnsLast: columnsLast}
 	return backends.Opened{
 		Backend: backend,
 		Properties: backends.Properties{

@@ -85,7 +85,9 @@ func (b *Backend) head(ctx context.Context, t tableID, limit int) (before state,
 		columns, err = b.fetchColumns(groupCtx, t)
 		return err
 	})
-	return before, columns, seen, group.Wait()
+	err = group.Wait()
+	before.columns = standFor(columns)
+	return before, columns, seen, err
 }
 
 // firstLook is how many rows are asked for with the state of a table that is to

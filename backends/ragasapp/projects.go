@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/ragasfs/ragasfs/backends"
 )
@@ -19,6 +20,8 @@ type Backend struct {
 	log    *slog.Logger
 	window int // writes to rows of one batch at the same time
 	known  *memory
+	// columnsLast is how long columns are not asked for again.
+	columnsLast time.Duration
 
 	// creating makes looking for a name and taking it one step, as far as this
 	// process goes: the API has no unique names.

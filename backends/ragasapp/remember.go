@@ -18,6 +18,7 @@ type memory struct {
 // remembered is what is known of one table.
 type remembered struct {
 	columns   []column
+	columnsAt time.Time // when they were asked for
 	claim     *claim
 	confirmed backends.Version // what the version was at that time
 	at        time.Time

@@ -12,14 +12,16 @@ import (
 
 // The API has no versions. What stands in for one is how many rows a table has
 // and which was changed last: every change of a row, and every new one, changes
-// the second, every deletion the first.
+// the second, every deletion the first. What the columns are is part of it, too:
+// that takes a call of its own, which is made less often (see columnsLast).
 //
 // state is that, as one call tells it.
 type state struct {
 	total   int
 	newest  int64 // when the last change was, in nanoseconds
 	row     string
-	ordered bool // the server orders by change; if not, nothing can be told
+	columns string // stands for what the columns are
+	ordered bool   // the server orders by change; if not, nothing can be told
 }
 
 // version is the token of a state. Empty: it can't be told.
@@ -27,7 +29,7 @@ func (s state) version() backends.Version {
 	if !s.ordered {
 		return ""
 	}
-	return backends.Version(fmt.Sprintf("%d.%d.%s", s.total, s.newest, s.row))
+	return backends.Version(fmt.Sprintf("%d.%d.%s.%s", s.total, s.newest, s.columns, s.row))
 }
 
 // claimed marks tokens that say what a table ought to be after our changes, if
@@ -37,16 +39,18 @@ const claimed = "?"
 
 // stateOf reads a token.
 func stateOf(v backends.Version) (s state, ok bool) {
-	parts := strings.SplitN(strings.TrimSuffix(string(v), claimed), ".", 3)
-	if len(parts) != 3 {
+	parts := strings.SplitN(strings.TrimSuffix(string(v), claimed), ".", 4)
+	if len(parts) != 4 {
 		return state{}, false
 	}
 	total, err := strconv.Atoi(parts[0])
 	newest, newestErr := strconv.ParseInt(parts[1], 10, 64)
-	return state{total: total, newest: newest, row: parts[2], ordered: true}, err == nil && newestErr == nil
+	s = state{total: total, newest: newest, columns: parts[2], row: parts[3], ordered: true}
+	return s, err == nil && newestErr == nil
 }
 
-// look asks for the rows that were changed last, and with them for the state.
+// look asks for the rows that were changed last, and with them for the state,
+// but for the columns.
 func (b *Backend) look(ctx context.Context, t tableID, offset, limit int) (state, []wireRow, error) {
 	list, err := part[wireRow](ctx, b.client, rowsPath(t), byChange, offset, limit)
 	if err != nil {
@@ -79,16 +83,25 @@ func (b *Backend) version(ctx context.Context, t tableID) (backends.Version, err
 
 func (b *Backend) askVersion(ctx context.Context, t tableID) (backends.Version, error) {
 	c := b.known.takeClaim(t)
-	if c == nil {
-		s, _, err := b.look(ctx, t, 0, 1)
-		return s.version(), err
-	}
-	kept := true
+	kept := c != nil
 	defer func() {
 		if kept {
 			b.known.putClaim(t, c)
 		}
 	}()
+	lately := b.columnsLately
+	if c != nil && c.takesTwo() {
+		lately = b.columns // a third call would be too much
+	}
+	columns, err := lately(ctx, t)
+	if err != nil {
+		return "", err
+	}
+	if c == nil {
+		s, _, err := b.look(ctx, t, 0, 1)
+		s.columns = standFor(columns)
+		return s.version(), err
+	}
 	limit := 1
 	if c.count() < surePage {
 		limit = c.count() + 1
@@ -97,6 +110,7 @@ func (b *Backend) askVersion(ctx context.Context, t tableID) (backends.Version, 
 	if err != nil || !s.ordered {
 		return "", err
 	}
+	s.columns = standFor(columns)
 	if s != c.after {
 		return s.version(), nil
 	}
@@ -154,6 +168,10 @@ func newClaim(before state) *claim {
 }
 
 func (c *claim) count() int { return len(c.hashes) }
+
+// takesTwo reports whether it takes two looks to find out that a claim is true:
+// there are too many changes to look at each.
+func (c *claim) takesTwo() bool { return !c.verified && c.count() >= surePage }
 
 func (c *claim) token() backends.Version {
 	if c.count() == 0 && c.after == c.before {
