@@ -384,16 +384,16 @@ func (r *faultRun) editRows(round int) {
 
 func (r *faultRun) editColumns(round int) {
 	c := faultChange{}
-	switch r.made % 3 {
-	case 1: // one with cells, which stays
+	switch round % 3 { // not mixed: one renamed and one added at once pass for one dropped and two added
+	case 0: // one with cells, which stays
 		c.Add, c.Set = fmt.Sprint("col", r.made), map[string]map[string]string{}
 		for _, key := range r.ours(round, 5) {
 			c.Set[key] = map[string]string{c.Add: fmt.Sprintf("value %d of %s", r.made, key)}
 		}
-	case 2:
+	case 1:
 		last := r.columns[len(r.columns)-1]
 		c.Rename = [2]string{last, last + "-renamed"}
-	case 0: // one without cells, which goes in the next round
+	case 2: // one without cells, which goes with the next save
 		empty := slices.IndexFunc(r.columns, func(name string) bool { return strings.HasPrefix(name, "empty") })
 		if empty >= 0 {
 			c.Drop = r.columns[empty]
