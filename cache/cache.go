@@ -130,13 +130,15 @@ func Open(ctx context.Context, config Config) (*Cache, error) {
 	return c, nil
 }
 
-// identity names the store; one project mounted alone shares it.
-func (c *Cache) identity() string {
-	if c.cfg.Project == "" {
-		return c.props.Identity
+// Identity names the state of a store; a project that is mounted alone has its own.
+func Identity(store backends.Properties, project string) string {
+	if project == "" {
+		return store.Identity
 	}
-	return c.props.Identity + "#project=" + c.cfg.Project
+	return store.Identity + "#project=" + project
 }
+
+func (c *Cache) identity() string { return Identity(c.props, c.cfg.Project) }
 
 func newCache(config Config) *Cache {
 	c := &Cache{cfg: config, props: config.Store.Properties, log: config.Log, started: time.Now(),

@@ -210,31 +210,6 @@ func (c *Cache) Readlink(_ context.Context, p string) (string, error) {
 	return os.Readlink(c.scratchPath(c.full(p)))
 }
 
-// Link makes a second name. Among scratch it is a hard link; a table's content
-// can have no second name, a link from or to one makes a copy of its own.
-func (c *Cache) Link(_ context.Context, file *File, dir, name string) (Node, error) {
-	c.names.Lock()
-	defer c.names.Unlock()
-	at := c.placeLocked(dir)
-	if err := c.writable(at, name); err != nil {
-		return Node{}, err
-	}
-	if _, ok := tableName(name); ok && at.level == kindDir {
-		return Node{}, fmt.Errorf("%s: a table can't be a hard link; copy it: %w", path.Join(at.path, name), ErrNotPermitted)
-	}
-	if t, _, _ := file.place(); t != nil {
-		return Node{}, fmt.Errorf("%s: a table can't have a second name; copy it: %w", t.path(), ErrNotPermitted)
-	}
-	if err := c.ensureBackingLocked(at); err != nil {
-		return Node{}, err
-	}
-	inside := path.Join(at.path, name)
-	if err := os.Link(file.diskPath(), c.scratchPath(inside)); err != nil {
-		return Node{}, err
-	}
-	return c.scratchNodeLocked(inside)
-}
-
 // makeScratch makes something that is no regular file.
 func (c *Cache) makeScratch(dir, name string, caller Caller, make func(path string) error) (Node, error) {
 	c.names.Lock()

@@ -204,3 +204,69 @@ func TestSizesOfRows(t *testing.T) {
 		t.Errorf("after the remount %d loads", got.Load)
 	}
 }
+
+// TestLinkOfTable keeps what the table holds, as a file of its own: so programs
+// keep the old version (`gawk -i inplace` with a suffix knows no other way).
+func TestLinkOfTable(t *testing.T) {
+	eachStore(t, func(t *testing.T, m *mounted, s shelf) {
+		s.put(qa, rowsOf(5))
+		s.put("p/datasets/unread.csv", rowsOf(3))
+		m.Mount("write_back=manual")
+		edited := strings.Replace(rowsOf(5), "a3", "new", 1)
+		m.Sh(`cd p/datasets; ln qa.csv qa.csv.bak; sed -i s/a3/new/ qa.csv; ln unread.csv unread.bak; ln qa.csv.bak second; touch t; mkdir -p ../dir; cp -l qa.csv ../dir/
+			ln qa.csv t 2> /dev/null && exit 1; ln t new.csv 2> /dev/null && exit 1; ln -s t new.csv 2> /dev/null && exit 1; rm t`)
+		m.Flush()
+		tables := map[string]string{qa: edited, "p/datasets/unread.csv": rowsOf(3)}
+		s.demand("edited", tables)
+		scratch := map[string]string{"p/datasets/qa.csv.bak": rowsOf(5), "p/datasets/second": rowsOf(5), "p/datasets/unread.bak": rowsOf(3), "p/dir/qa.csv": edited}
+		same(t, "the mount", plainAll(m.shown()), mergeFiles(tables, scratch))
+		m.Remount()
+		same(t, "after a remount", plainAll(m.shown()), mergeFiles(tables, scratch))
+		// Writing to the one link writes to the other, and not to the table.
+		m.Sh(`cd p/datasets; cp qa.csv.bak keep; echo more >> second; [ "$(tail -1 qa.csv.bak)" = more ]; ! grep more qa.csv; mv keep qa.csv`)
+		m.Flush()
+		s.demand("put back", map[string]string{qa: rowsOf(5), "p/datasets/unread.csv": rowsOf(3)})
+	})
+}
+
+// TestOneProject: -o project= shows one project at the top.
+func TestOneProject(t *testing.T) {
+	eachStore(t, func(t *testing.T, m *mounted, s shelf) {
+		s.put(qa, rowsOf(5))
+		s.put("other/datasets/qa.csv", rowsOf(3))
+		m.Mount("project=p", "delete_after=1h")
+		same(t, "the mount", m.shown(), map[string]string{"datasets/qa.csv": rowsOf(5)})
+		m.Sh(`mkdir sub; echo x > sub/notes; echo y > top.csv; printf 'q,a\nx,1\ny,2\n' > experiments/run.csv; touch -d '2 hours ago' sub/notes; mkdir datasets 2> /dev/null && exit 1; rmdir datasets 2> /dev/null && exit 1; true`)
+		m.appendLines("datasets/qa.csv", "q5,a5\n")
+		m.Flush()
+		want := map[string]string{qa: rowsOf(5) + "q5,a5\n", "p/experiments/run.csv": small, "other/datasets/qa.csv": rowsOf(3)}
+		s.demand("edited", want)
+		if notices := fmt.Sprint(m.Status().Notices); !strings.Contains(notices, "sub/notes") || strings.Contains(notices, "p/sub") {
+			t.Errorf("the status says %s", notices)
+		}
+		m.Sh("mv datasets/qa.csv datasets/away")
+		m.held("datasets/qa.csv", "renamed away")
+		m.must("discard", m.Path("datasets/qa.csv"))
+		m.Sh("mv experiments/run.csv experiments/b.csv")
+		m.Unmount()
+		m.Mount("project=p")
+		same(t, "the mount", plainAll(m.shown()), map[string]string{"datasets/qa.csv": want[qa], "experiments/b.csv": small,
+			"sub/notes": "x\n", "top.csv": "y\n", "datasets/away": want[qa]})
+		delete(want, "p/experiments/run.csv")
+		want["p/experiments/b.csv"] = small
+		s.demand("at the end", want)
+	})
+}
+
+// TestRootIsProject: -o project=. with local/csv, the layout of Ragas 0.3 and later.
+func TestRootIsProject(t *testing.T) {
+	t.Parallel()
+	m := prepare(t, "local/csv", "write_back=200ms", "project=.")
+	m.Seed("datasets/qa.csv", rowsOf(5))
+	m.Mount()
+	m.Sh(`[ "$(echo *)" = "datasets experiments" ]; cp datasets/qa.csv experiments/run.csv; mv datasets/qa.csv datasets/b.csv; echo x > notes`)
+	m.Flush()
+	same(t, "root_dir", tree(t, m.Root), map[string]string{"datasets/b.csv": rowsOf(5), "experiments/run.csv": rowsOf(5)})
+	m.Remount()
+	same(t, "the mount", m.shown(), map[string]string{"datasets/b.csv": rowsOf(5), "experiments/run.csv": rowsOf(5), "notes": "x\n"})
+}

@@ -39,7 +39,7 @@ func (a *app) serve(ctx context.Context, plan mountPlan, reporter *background.Re
 	if err != nil {
 		return err
 	}
-	dir := store.DirOf(plan.stateDir, opened.Properties.Identity)
+	dir := store.DirOf(plan.stateDir, cache.Identity(opened.Properties, plan.options.Cache.Project))
 	c, err := openCache(ctx, plan, opened, dir, log)
 	if err != nil {
 		return err
