@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -70,4 +71,33 @@ func TestDrainInterrupted(t *testing.T) {
 func ended(t *testing.T, pid int) {
 	t.Helper()
 	eventually(t, "the daemon has ended", func() bool { return syscall.Kill(pid, 0) != nil || zombie(pid) })
+}
+
+// TestLazyUnmount: --lazy takes away a mount that is in use, does not wait for
+// its users, and has sent everything.
+func TestLazyUnmount(t *testing.T) {
+	t.Parallel()
+	m := mount(t, "local/csv", "write_back=1h")
+	m.Sh("mkdir -p p/datasets")
+	m.Write("p/datasets/qa.csv", "q,a\n1,one\n")
+	pid := m.Status().PID
+	f, err := os.Open(m.Path("p/datasets/qa.csv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close() //nolint:errcheck // opened for reading
+	m.must("unmount", "--lazy", m.Dir)
+	if m.isMounted() {
+		t.Error("it is still mounted")
+	}
+	if got := m.Store("p/datasets/qa.csv"); got != "q,a\n1,one\n" {
+		t.Errorf("the store has %q", got)
+	}
+	if zombie(pid) || syscall.Kill(pid, 0) != nil {
+		t.Error("the daemon has ended while a file was open")
+	}
+	if err := f.Close(); err != nil {
+		t.Error(err)
+	}
+	ended(t, pid)
 }

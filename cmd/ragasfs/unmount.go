@@ -19,6 +19,10 @@ import (
 // stopped sending.
 const closing = 30 * time.Second
 
+// lazyWait is how long unmount --lazy waits for a daemon, which goes on as long as
+// files are open.
+const lazyWait = 2 * time.Second
+
 type unmountOptions struct {
 	timeout time.Duration
 	lazy    bool
@@ -135,7 +139,11 @@ func (a *app) await(ctx context.Context, t target, left []cache.TableStatus, opt
 	if err := t.client().End(ctx, opts.timeout); err != nil && !errors.Is(err, control.ErrNoDaemon) {
 		return err
 	}
-	limit, cancel := context.WithTimeout(ctx, opts.timeout+closing)
+	wait := opts.timeout + closing
+	if opts.lazy {
+		wait = lazyWait
+	}
+	limit, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	ended, err := waitProcess(limit, t.record.PID)
 	switch {
