@@ -283,6 +283,15 @@ type Result struct {
 	Columns []table.Column
 }
 
+// Limit is one of the limits of a store, kept as a bucket that fills up evenly.
+type Limit struct {
+	Name      string `json:"name"`       // what is counted, in the plural: "calls"
+	PerMinute int    `json:"per_minute"` // how fast it fills up
+	Burst     int    `json:"burst"`      // how much it holds
+	Left      int    `json:"left"`       // how much is in it; at most Burst, not negative
+	Waiting   int    `json:"waiting"`    // calls that wait for it
+}
+
 // UnknownResult is what Apply returns beside an error: if the error is an
 // ErrUnknown, every change of the batch is Unknown because of it; after any
 // other error nothing has happened, and the result is empty.
@@ -326,6 +335,13 @@ type (
 		// Ref: anything), until ctx is done or watching fails. It reports too much
 		// rather than too little. nil error only when ctx is done.
 		Watch(ctx context.Context, changed func(Ref)) error
+	}
+
+	// Limited is a store that allows a limited number of calls. The backend keeps
+	// to that by waiting.
+	Limited interface {
+		// Limits says how much is left, without a call.
+		Limits() []Limit
 	}
 
 	// Finder looks rows up by the value of a column without a load.

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/ragasfs/ragasfs/backends"
 )
 
 // Status tells how things are, without waiting for anything. With a path it
@@ -18,6 +20,9 @@ func (c *Cache) Status(p string) (Status, error) {
 	state, reason := c.health.get()
 	s := Status{Mountpoint: c.cfg.Mountpoint, Source: c.cfg.Source, Backend: c.cfg.Source, PID: os.Getpid(),
 		State: state, Calls: c.calls.get(), Tables: []TableStatus{}}
+	if limited, ok := c.store.Backend.(backends.Limited); ok {
+		s.Limits = limited.Limits()
+	}
 	tables, named, err := c.select_(p)
 	if err != nil {
 		return s, err

@@ -1,6 +1,10 @@
 package cache
 
-import "time"
+import (
+	"time"
+
+	"github.com/ragasfs/ragasfs/backends"
+)
 
 // Status is `ragasfs status --json`. Its keys are fixed by the contract.
 type Status struct {
@@ -15,6 +19,8 @@ type Status struct {
 	// Notices are for people: files that are only on this machine, a store that
 	// is not the one recorded, an ETA.
 	Notices []string `json:"notices,omitempty"`
+	// Limits are those of the store, and what is left of them; nil: it has none.
+	Limits []backends.Limit `json:"limits,omitempty"`
 }
 
 // PendingTotal counts what is not sent.

@@ -4,6 +4,7 @@ import (
 	"crypto/sha1"
 	"encoding/hex"
 	"fmt"
+	"net/http"
 	"os"
 	"strings"
 	"testing"
@@ -350,4 +351,32 @@ func TestBoxCollaborationRemoved(t *testing.T) {
 		got, _ := box.content("demo/datasets/t1.csv")
 		return got == "q,a\nx,edited\n"
 	})
+}
+
+// The limits that Box documents are kept, and what is left of them is shown.
+func TestBoxLimits(t *testing.T) {
+	t.Parallel()
+	box := startBox(t, "--calls-per-minute", "1000", "--uploads-per-minute", "240")
+	m := prepareBox(t, box)
+	m.Mount()
+	m.Sh("mkdir -p demo/datasets; for i in $(seq 25); do echo a > demo/datasets/t$i.csv; done")
+	m.Flush()
+	for _, c := range box.journal() {
+		if c.Status == http.StatusTooManyRequests {
+			t.Errorf("%s %s: %d", c.Method, c.Path, c.Status)
+		}
+	}
+	left := map[string]int{}
+	for _, l := range m.Status().Limits {
+		left[l.Name] = l.Left
+		if l.Left < 0 || l.Left >= l.Burst || l.PerMinute <= 0 {
+			t.Errorf("%+v", l)
+		}
+	}
+	if len(left) != 2 {
+		t.Errorf("the limits are %v", left)
+	}
+	if out := m.Run("status", m.Dir).Out; !strings.Contains(out, "uploads: 210 a minute") {
+		t.Errorf("the status is %s", out)
+	}
 }

@@ -350,6 +350,12 @@ type status struct {
 	Calls   calls         `json:"calls"`
 	Tables  []tableStatus `json:"tables"`
 	Notices []string      `json:"notices"`
+	Limits  []struct {
+		Name      string `json:"name"`
+		PerMinute int    `json:"per_minute"`
+		Burst     int    `json:"burst"`
+		Left      int    `json:"left"`
+	} `json:"limits"`
 }
 
 // calls counts calls, and rows for the row verbs.

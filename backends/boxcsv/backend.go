@@ -98,8 +98,8 @@ func (o Options) hosts() hosts {
 	return h
 }
 
-// Backend is one Box folder. It implements backends.Backend, Renamer, Prober
-// and Watcher.
+// Backend is one Box folder. It implements backends.Backend, Renamer, Prober,
+// Watcher and Limited.
 type Backend struct {
 	client  *client
 	tree    *tree
@@ -117,8 +117,8 @@ func newBackend(options Options, account string) *Backend {
 		client: &client{
 			resty: newResty(transport), transport: transport, hosts: options.hosts(), asUser: options.AsUser,
 			timeout: options.Timeout, attempts: options.Attempts, backoff: options.Backoff, direct: options.Direct,
-			calls:   rate.NewLimiter(options.CallRate, callBurst),
-			uploads: rate.NewLimiter(options.UploadRate, uploadBurst),
+			calls:   newBudget("calls", options.CallRate, callBurst),
+			uploads: newBudget("uploads", options.UploadRate, uploadBurst),
 			log:     options.Log,
 		},
 		tree: newTree(options.RootFolderID), options: options, account: account, log: options.Log,

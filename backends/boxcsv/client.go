@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/go-resty/resty/v2"
-	"golang.org/x/time/rate"
 
 	"github.com/ragasfs/ragasfs/backends"
 )
@@ -36,8 +35,8 @@ type client struct {
 	attempts  int           // of a read
 	backoff   time.Duration // before the second attempt
 	direct    int64         // the largest file that goes up in one piece
-	calls     *rate.Limiter
-	uploads   *rate.Limiter
+	calls     *budget
+	uploads   *budget
 	log       *slog.Logger
 }
 
@@ -55,7 +54,7 @@ func (c *client) once(ctx context.Context, k call) (*answer, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := c.budget(ctx, k); err != nil {
+		if err := c.allowed(ctx, k); err != nil {
 			return nil, err
 		}
 		answer, err := c.send(ctx, k, accessToken)
@@ -66,24 +65,14 @@ func (c *client) once(ctx context.Context, k call) (*answer, error) {
 	}
 }
 
-// budget waits until the limits that Box documents allow a call.
-func (c *client) budget(ctx context.Context, k call) error {
+// allowed waits until the limits that Box documents allow a call.
+func (c *client) allowed(ctx context.Context, k call) error {
 	if k.uploads {
-		if err := c.uploads.Wait(ctx); err != nil {
-			return tooSlow(ctx, err)
+		if err := c.uploads.wait(ctx); err != nil {
+			return err
 		}
 	}
-	if err := c.calls.Wait(ctx); err != nil {
-		return tooSlow(ctx, err)
-	}
-	return nil
-}
-
-func tooSlow(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	return fmt.Errorf("%w: the calls that Box allows are used up: %w", backends.ErrUnavailable, err)
+	return c.calls.wait(ctx)
 }
 
 // longestWait is how long a read waits inside for Box to be ready again.
@@ -164,10 +153,11 @@ func (c *client) do(ctx context.Context, k call, into any) error {
 
 func fields() url.Values { return url.Values{"fields": {itemFields}} }
 
-// whoami returns the account that the credentials belong to.
+// whoami returns the account that the credentials belong to. It asks once: a mount
+// waits for it.
 func (c *client) whoami(ctx context.Context) (user, error) {
 	var me user
-	err := c.read(ctx, call{
+	err := c.do(ctx, call{
 		method: http.MethodGet, url: c.hosts.api + "/users/me", query: url.Values{"fields": {"id,enterprise"}},
 	}, &me)
 	if err == nil && me.ID == "" {

@@ -182,6 +182,13 @@ func (a *app) showStatus(status cache.Status, asJSON bool) error {
 		}
 		fmt.Fprintf(a.out, "  %s: %s%s\n", t.Path, trouble(t), since)
 	}
+	for _, l := range status.Limits {
+		waiting := ""
+		if l.Waiting > 0 {
+			waiting = fmt.Sprintf(", %d wait", l.Waiting)
+		}
+		fmt.Fprintf(a.out, "  %s: %d a minute, %d of %d left%s\n", l.Name, l.PerMinute, l.Left, l.Burst, waiting)
+	}
 	for _, notice := range status.Notices {
 		fmt.Fprintf(a.out, "  note: %s\n", notice)
 	}
