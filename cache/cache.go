@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/base32"
@@ -23,32 +24,33 @@ import (
 // Cache is the open cache of one store.
 type Cache struct {
 	// Constant after Open.
-	cfg       Config
-	props     backends.Properties
-	store     *counted
-	disk      *disk.FS
-	dir       store.Dir
-	lock      *store.Lock
-	db        *state.DB
-	log       *slog.Logger
-	root      string // shown name of the only project; empty: all are shown
-	started   time.Time
-	uid, gid  uint32
-	ctx       context.Context
-	cancel    context.CancelFunc
-	know      *knower
-	health    *health
-	freshness *freshness
-	calls     counters
-	intents   intentSet
-	slots     chan struct{}
-	sizing    chan struct{} // loads for the sake of a size
-	workers   waitGroup
-	gens      atomic.Uint64
-	watchers  progressSet
-	inv       atomic.Pointer[invalidatorBox]
-	other     atomic.Bool // the store is not the one that was recorded: nothing is sent
-	sameStore recognition
+	cfg           Config
+	props         backends.Properties
+	store         *counted
+	disk          *disk.FS
+	dir           store.Dir
+	lock          *store.Lock
+	db            *state.DB
+	log           *slog.Logger
+	root          string // shown name of the only project; empty: all are shown
+	started       time.Time
+	uid, gid      uint32
+	ctx           context.Context
+	cancel        context.CancelFunc
+	know          *knower
+	health        *health
+	freshness     *freshness
+	calls         counters
+	intents       intentSet
+	slots         chan struct{}
+	sizing        chan struct{} // loads for the sake of a size
+	workers       waitGroup
+	gens          atomic.Uint64
+	watchers      progressSet
+	inv           atomic.Pointer[invalidatorBox]
+	mountedBefore time.Duration // how long the store had been mounted when it was opened
+	other         atomic.Bool   // the store is not the one that was recorded: nothing is sent
+	sameStore     recognition
 
 	// names guards what names are bound to. It comes before Table.mu.
 	names    sync.Mutex
@@ -160,6 +162,9 @@ func newCache(config Config) *Cache {
 	def(&c.cfg.TTL, 5*time.Second)
 	def(&c.cfg.Timeout, 30*time.Second)
 	def(&c.cfg.Drain, 5*time.Minute)
+	def(&c.cfg.History, defaultHistory)
+	c.cfg.HistorySize = cmp.Or(c.cfg.HistorySize, defaultHistorySize)
+	c.cfg.CacheSize = cmp.Or(c.cfg.CacheSize, defaultCacheSize)
 	def(&c.cfg.vanishWait, vanishWait)
 	if config.Project != "" {
 		c.root = encodeName(config.Project)
@@ -182,6 +187,9 @@ func (c *Cache) start(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("state: %w", err)
 	}
+	if err := c.loadMountedTime(); err != nil {
+		return err
+	}
 	c.know = newKnower(c)
 	if err := c.recover(report); err != nil {
 		return err
@@ -193,6 +201,8 @@ func (c *Cache) start(ctx context.Context) error {
 		return err
 	}
 	go c.freshness.run()
+	c.workers.Add(1)
+	go c.pruneLoop(c.ctx)
 	for _, t := range c.allTables() {
 		t.wake(c.settle())
 	}
@@ -362,7 +372,7 @@ func (c *Cache) Close() error {
 	}
 	c.workers.Wait()
 	c.know.wg.Wait()
-	return errors.Join(c.syncContents(), c.db.Close(), c.cfg.Store.Close(), c.lock.Release())
+	return errors.Join(c.saveMountedTime(), c.syncContents(), c.db.Close(), c.cfg.Store.Close(), c.lock.Release())
 }
 
 // SetDraining tells the next mount that it need only wait.

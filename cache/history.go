@@ -50,6 +50,9 @@ func (t *Table) collectLocked() {
 	if t.intent != nil {
 		keys[t.intent.Keys] = true
 	}
+	if e := t.rec.Evicted; e != nil {
+		keys[e.Content.Keys] = true
+	}
 	left := false
 	for gen, f := range t.files {
 		f.mu.Lock()
@@ -117,7 +120,8 @@ func (t *Table) toHistoryLocked(path string, when time.Time, why string) error {
 	if err := t.c.disk.Rename("history:move", path, to); err != nil {
 		return err
 	}
-	body := historyRecord{Table: t.id, Project: t.rec.Project, Kind: t.rec.Kind, Name: t.rec.Name, Time: when, Size: info.Size(), Why: why}
+	body := historyRecord{Table: t.id, Project: t.rec.Project, Kind: t.rec.Kind, Name: t.rec.Name, Time: when, Size: info.Size(), Why: why,
+		Mounted: t.c.mountedTime()}
 	return t.c.db.Update(state.Normal, func(tx *state.Tx) error { return tx.Put(kindHistory, rel, body) })
 }
 
@@ -163,11 +167,14 @@ func (t *Table) syncHistory() error {
 	return errors.Join(t.c.disk.SyncDir("history:syncdir", dir), t.c.db.Sync())
 }
 
+// historyTime is the form of times in names of files in history.
+const historyTime = "20060102T150405.000000000Z"
+
 // historyPath is where a version that was replaced at that time belongs. The time
 // moves on until nothing is there: clocks are set back.
 func (t *Table) historyPath(when *time.Time) string {
 	for {
-		to := filepath.Join(t.historyDir(), when.UTC().Format("20060102T150405.000000000Z")+".csv")
+		to := filepath.Join(t.historyDir(), when.UTC().Format(historyTime)+".csv")
 		if _, err := os.Lstat(to); err != nil {
 			return to
 		}

@@ -78,6 +78,7 @@ func (t *Table) firstLoad(l *loading) {
 	if t.rec.L.Gen != 0 {
 		return // a program has written it meanwhile
 	}
+	t.returnedLocked(&got)
 	t.rec.S, t.rec.R, t.rec.J = got.content, got.content, content{}
 	t.tookLocked(got)
 	l.err = t.showLocked(got.content, got.modTime)
@@ -207,6 +208,7 @@ func (t *Table) fetchFrom(ctx context.Context, ref backends.Ref) (fetched, error
 	if got.content, err = g.finish(false); err != nil {
 		return fetched{}, err
 	}
+	got.content.Loaded = true
 	if keys != nil {
 		n, err := t.writeKeys(*keys, false)
 		if err != nil {

@@ -213,6 +213,7 @@ func (t *Table) newSaveLocked(s save, x content) error {
 	old := t.rec
 	t.rec.Save = s
 	t.rec.L = x
+	t.rec.Evicted = nil
 	t.unsafeLocked(t.genPath(x.Gen))
 	t.rec.Error = ""
 	if !s.Open || x.Gen != old.L.Gen {

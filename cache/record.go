@@ -34,6 +34,8 @@ type content struct {
 	Arrival int64 `json:",omitempty"`
 	// Sum is of the bytes; not of those of L, which programs write.
 	Sum checksum `json:",omitempty"`
+	// Loaded: it is as the store gives it. (A row store has its rows only.)
+	Loaded bool `json:",omitempty"`
 }
 
 func (c content) none() bool { return c.Gen == 0 }
@@ -172,6 +174,8 @@ type record struct {
 	StateLost bool `json:",omitempty"`
 	// Nonce of a create that may have happened.
 	Nonce string `json:",omitempty"`
+	// Evicted is set while the content was removed to make room.
+	Evicted *evicted `json:",omitempty"`
 }
 
 // projectRecord is a project.
@@ -270,5 +274,6 @@ type historyRecord struct {
 	Name           string
 	Time           time.Time // when it was replaced
 	Size           int64
-	Why            string // "push", "refresh", "discard", "delete"
+	Why            string        // "push", "refresh", "discard", "delete"
+	Mounted        time.Duration // how long the store had been mounted by then
 }

@@ -189,3 +189,26 @@ func TestUnusedTableCostsNothing(t *testing.T) {
 		}
 	})
 }
+
+// While nothing changes in the store the file stays the same, also where only a
+// reload can tell, and nothing goes to history.
+func TestNothingNewChangesNothing(t *testing.T) {
+	inBubbles(t, nil, func(t *testing.T, w *world) {
+		w.have("qa.csv", "q,a", "1,one", "2,two")
+		w.write("qa.csv", "q,a\n2,two\n1,ein\n")
+		w.settled()
+		attr, text, versions := w.attr("qa.csv"), w.readBy("qa.csv", Caller{}), len(w.kept("qa.csv"))
+		p := w.start("qa.csv", syscall.O_RDONLY, Caller{}) // an editor: in use, and ids are not shown under it
+		w.after(5 * time.Minute)
+		if now := w.attr("qa.csv"); now != attr {
+			t.Errorf("stat showed %+v and shows %+v", attr, now)
+		}
+		if now := w.readBy("qa.csv", Caller{}); now != text {
+			t.Errorf("it held\n%q and holds\n%q", text, now)
+		}
+		if n := len(w.kept("qa.csv")); n != versions {
+			t.Errorf("%d versions went to history", n-versions)
+		}
+		p.h.Release()
+	})
+}
