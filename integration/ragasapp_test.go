@@ -159,15 +159,57 @@ func TestRagasAppFaults(t *testing.T) {
 	}
 }
 
-// A wrong key is said at once.
+// A wrong or missing key is said at once, also where there is a cache.
 func TestRagasAppWrongKey(t *testing.T) {
 	t.Parallel()
-	e := startEmulator(t, "ragas/app", "127.0.0.1:0", "--token", ragasToken)
-	m := prepare(t, "ragas/app")
-	writeKey(t, m.keyFile(), "wrong-key")
-	m.options = []string{"api_url=http://" + e.Address, "api_key_file=" + m.keyFile()}
-	r := m.TryMount()
-	if r.Code != 1 || !strings.Contains(r.Err, "api_key_file") || strings.Contains(r.Err, "wrong-key") {
-		t.Errorf("exit code %d, %s", r.Code, r.Err)
+	m, _ := mountRagas(t)
+	m.Unmount()
+	for _, state := range []string{m.State, m.State + "-new"} {
+		m.State = state
+		writeKey(t, m.keyFile(), "wrong-key")
+		r := m.TryMount()
+		if r.Code != 1 || !strings.Contains(r.Err, "api_key_file") || strings.Contains(r.Err, "wrong-key") {
+			t.Errorf("a wrong key: exit code %d, %s", r.Code, r.Err)
+		}
+		if err := os.Remove(m.keyFile()); err != nil {
+			t.Fatal(err)
+		}
+		if r := m.TryMount(); r.Code != 1 || !strings.Contains(r.Err, m.keyFile()) {
+			t.Errorf("no key file: exit code %d, %s", r.Code, r.Err)
+		}
 	}
+	m.options = m.options[:1] // neither file nor environment
+	if r := m.TryMount(); r.Code != 1 || !strings.Contains(r.Err, "RAGAS_API_KEY") {
+		t.Errorf("no key: exit code %d, %s", r.Code, r.Err)
+	}
+}
+
+// A row that the server refuses stays here with the server's words; the others
+// go on. It is tried again when somebody asks for that.
+func TestRagasAppRefusedRow(t *testing.T) {
+	t.Parallel()
+	m, e := prepareRagas(t)
+	other := newPeer(t, e)
+	other.rows(other.table(other.project("p"), "datasets", "qa", bigColumns), 3, bigRow)
+	m.Mount()
+	e.faults(t, fault{Method: "PATCH", Path: "/rows/r1$", Action: "status", Status: 422})
+	m.Sh("sed -i 's/question/edited/' " + qa)
+	if r := m.Run("flush", m.Dir); r.Code != 3 || !strings.Contains(r.Err, "flush --retry") {
+		t.Errorf("flush: exit code %d, %s", r.Code, r.Err)
+	}
+	if s := m.Table(qa); s.State != "rejected" || !strings.Contains(s.Error+s.Reason, "Unprocessable") {
+		t.Errorf("the status is %+v", s)
+	}
+	check := func(want ...string) {
+		t.Helper()
+		for i, r := range e.ragasState(t)["p/datasets/qa"].Rows {
+			if string(r.Cells["q"]) != want[i] {
+				t.Errorf("row %d is %s, want %s", i, r.Cells["q"], want[i])
+			}
+		}
+	}
+	check(`"edited 0"`, `"question 1"`, `"edited 2"`)
+	e.call(t, "DELETE", "/_emulator/faults", nil, nil)
+	m.must("flush", "--retry", m.Path(qa))
+	check(`"edited 0"`, `"edited 1"`, `"edited 2"`)
 }

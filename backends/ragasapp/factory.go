@@ -2,7 +2,9 @@ package ragasapp
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
@@ -37,7 +39,7 @@ func Factory() backends.Factory {
 	}
 }
 
-func open(_ context.Context, config backends.Config) (backends.Opened, error) {
+func open(ctx context.Context, config backends.Config) (backends.Opened, error) {
 	base, err := baseURL(config)
 	if err != nil {
 		return backends.Opened{}, err
@@ -59,6 +61,9 @@ func open(_ context.Context, config backends.Config) (backends.Opened, error) {
 		return backends.Opened{}, err
 	}
 	c := newClient(clientOptions{base: base, keys: keys, log: config.Log, timeout: timeout, retries: retries})
+	if err := c.checkKey(ctx); err != nil {
+		return backends.Opened{}, err
+	}
 	backend := &Backend{client: c, log: config.Log, window: window, known: newMemory(), columnsLast: columnsLast}
 	return backends.Opened{
 		Backend: backend,
@@ -72,6 +77,21 @@ func open(_ context.Context, config backends.Config) (backends.Opened, error) {
 			return nil
 		},
 	}, nil
+}
+
+// keyCheck is how long opening waits for the server's opinion of the key.
+const keyCheck = time.Second
+
+// checkKey answers ErrAuth if the server says at once that it does not take the
+// key. A server that is away, or takes its time, is no reason not to open.
+func (c *client) checkKey(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, keyCheck)
+	defer cancel()
+	r := request{method: http.MethodGet, path: projectsPath(), query: url.Values{"limit": {"1"}, "offset": {"0"}}}
+	if _, err := c.attempt(ctx, r); errors.Is(err, backends.ErrAuth) {
+		return r.said(err)
+	}
+	return nil
 }
 
 // baseURL is the address without the part that all endpoints share.
