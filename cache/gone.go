@@ -28,6 +28,12 @@ func (t *Table) stepGone(ctx context.Context) time.Duration {
 	if t.c.cfg.Manual && !forced {
 		return 0
 	}
+	if g.Renamed && !g.Confirmed {
+		// It may come back, else it is held: nothing makes a delete of it, no flush.
+		if wait := time.Until(g.Since.Add(t.c.settle())); wait > 0 {
+			return wait
+		}
+	}
 	if held, _ := t.goneHeld(g); held {
 		return 0 // until confirm or discard
 	}
