@@ -163,6 +163,11 @@ func TestBoxIdle(t *testing.T) {
 	})
 	const each, minutes = 50 * time.Second, 10
 	tick := func() {
+		eventually(t, "the mount waits for events", func() bool {
+			var state struct{ Waiting int }
+			box.call(t, "GET", "/_emulator/state", nil, &state)
+			return state.Waiting == 1
+		})
 		before := waits()
 		box.advance(each.String())
 		eventually(t, "a wait for events has ended", func() bool { return waits() > before })

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"mime/multipart"
 	"net/http"
 	"os"
@@ -140,6 +141,41 @@ func (b *boxPeer) content(name string) (content string, versions int) {
 	b.t.Helper()
 	i := b.items()[name]
 	return i.Content, len(i.Versions)
+}
+
+// tables are the contents of all files by path. A project without a file is
+// PROJECT/.
+func (b *boxPeer) tables() map[string]string {
+	b.t.Helper()
+	tables, items := map[string]string{}, b.items()
+	for at, i := range items {
+		if i.Type == "file" {
+			tables[at] = i.Content
+		}
+	}
+	for at := range items {
+		holds := func(name string) bool { return strings.HasPrefix(name, at+"/") }
+		if !strings.Contains(at, "/") && !slices.ContainsFunc(slices.Collect(maps.Keys(tables)), holds) {
+			tables[at+"/"] = ""
+		}
+	}
+	return tables
+}
+
+// seed implements seeder.
+func (b *boxPeer) seed(t testing.TB, name, content string) {
+	t.Helper()
+	b.put(name, content)
+}
+
+// held implements seeder.
+func (b *boxPeer) held(t testing.TB, name string) string {
+	t.Helper()
+	content, versions := b.content(name)
+	if versions == 0 {
+		t.Fatalf("Box has no %s", name)
+	}
+	return content
 }
 
 // demand demands a file with that content and number of versions.

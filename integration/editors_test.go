@@ -124,7 +124,7 @@ PY`
 // and the table is what the program wrote.
 func TestSavers(t *testing.T) {
 	t.Parallel()
-	for _, backend := range []string{"local/csv", "memory", "ragas/app"} {
+	for _, backend := range []string{"local/csv", "box/csv", "memory", "ragas/app"} {
 		t.Run(backend, func(t *testing.T) {
 			t.Parallel()
 			// Some save in steps (git stash): on a busy machine the settle time must not
@@ -140,7 +140,7 @@ func TestSavers(t *testing.T) {
 				m.Write(fmt.Sprintf("p/datasets/t%02d.csv", i), b.String())
 			}
 			m.Flush()
-			if backend != "local/csv" {
+			if backend != "local/csv" && backend != "box/csv" {
 				m.Remount() // the ids show after a reload
 			}
 			for i, s := range savers() {

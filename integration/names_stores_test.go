@@ -14,8 +14,9 @@ import (
 // shelf is the store behind a mount, as somebody else sees and changes it: a
 // root_dir, or a row store in a process of its own.
 type shelf struct {
-	m *mounted
-	e *emulator // nil: local/csv
+	m   *mounted
+	e   *emulator // nil: a document store
+	box *boxPeer  // nil: not box/csv
 }
 
 // eachStore runs a test over a store of documents and over a store of rows. The
@@ -27,6 +28,13 @@ func eachStore(t *testing.T, test func(t *testing.T, m *mounted, s shelf), optio
 		t.Parallel()
 		m := prepare(t, "local/csv", options...)
 		test(t, m, shelf{m: m})
+	})
+	t.Run("documents in Box", func(t *testing.T) {
+		t.Parallel()
+		box := startBox(t)
+		m := prepareBox(t, box, options...)
+		m.seeder = box
+		test(t, m, shelf{m: m, box: box})
 	})
 	t.Run("rows", func(t *testing.T) {
 		t.Parallel()
@@ -64,6 +72,9 @@ func (e *emulator) memory() memoryState {
 // without ids. A project without a table is PROJECT/.
 func (s shelf) tables() map[string]string {
 	s.m.t.Helper()
+	if s.box != nil {
+		return s.box.tables()
+	}
 	if s.e == nil {
 		files := tree(s.m.t, s.m.Root)
 		dirs, err := os.ReadDir(s.m.Root)
@@ -143,6 +154,10 @@ func (s shelf) at(name string) string {
 // make makes a project in the store, if there is none of that name.
 func (s shelf) make(project string) {
 	s.m.t.Helper()
+	if s.box != nil {
+		s.box.folder(s.box.items(), project+"/datasets")
+		return
+	}
 	if s.e == nil {
 		if err := os.MkdirAll(filepath.Join(s.m.Root, project, "datasets"), 0o755); err != nil {
 			s.m.t.Fatal(err)
@@ -160,7 +175,9 @@ func (s shelf) make(project string) {
 // drop deletes a table in the store, as somebody else does.
 func (s shelf) drop(name string) {
 	s.m.t.Helper()
-	if s.e != nil {
+	if s.box != nil {
+		s.box.trash(name)
+	} else if s.e != nil {
 		s.e.call(s.m.t, "DELETE", s.at(name), nil, nil)
 	} else if err := os.Remove(filepath.Join(s.m.Root, name)); err != nil {
 		s.m.t.Fatal(err)

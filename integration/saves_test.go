@@ -273,7 +273,7 @@ input()
 df.loc[20, "a"] = "MINE"
 df.to_csv(mount, index=False)
 `
-	for _, source := range []string{"local/csv", "memory", "ragas/app"} {
+	for _, source := range []string{"local/csv", "box/csv", "memory", "ragas/app"} {
 		t.Run(source, func(t *testing.T) {
 			t.Parallel()
 			m, colleague := staleWorld(t, source)
@@ -328,8 +328,8 @@ func staleWorld(t *testing.T, source string) (*mounted, func(*testing.T)) {
 		}
 		return strings.Join(kept, "")
 	}
-	if source == "local/csv" {
-		m := prepare(t, source, "write_back=200ms")
+	if source == "local/csv" || source == "box/csv" {
+		m := prepareOn(t, source, "write_back=200ms")
 		m.Seed(qa, tableOf(0, 100))
 		m.Mount()
 		return m, func(t *testing.T) { m.Seed(qa, change(tableOf(0, 100))+"999,q999,a999\n") }

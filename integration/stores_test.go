@@ -40,6 +40,11 @@ func prepareOn(t testing.TB, source string, options ...string) *mounted {
 		m.options = append(append(m.options, "row_id=hide", "append_window=1"), options...)
 		m.seeder = &ragasSeeder{peer: newPeer(t, e), e: e, projects: map[string]string{}, tables: map[string]string{}}
 		return m
+	case "box/csv":
+		box := startBox(t)
+		m := prepareBox(t, box, options...)
+		m.seeder = box
+		return m
 	case "memory":
 		return prepare(t, source, append([]string{"address=" + startMemory(t).Address, "row_id=hide"}, options...)...)
 	}
@@ -57,9 +62,9 @@ func mountOn(t testing.TB, source string, options ...string) *mounted {
 	return m
 }
 
-// onStores runs a test on a document store and on a row store.
+// onStores runs a test on document stores and on a row store.
 func onStores(t *testing.T, test func(t *testing.T, store string)) {
-	for _, store := range []string{"local/csv", "ragas/app"} {
+	for _, store := range []string{"local/csv", "box/csv", "ragas/app"} {
 		t.Run(store, func(t *testing.T) { test(t, store) })
 	}
 }

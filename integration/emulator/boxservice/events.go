@@ -118,7 +118,13 @@ func (s *Service) subscribe(w http.ResponseWriter, r *http.Request) {
 	if err != nil { // no position was told: what comes counts
 		position = int64(firstPosition + len(s.store.events))
 	}
+	s.store.waiting++
 	s.store.mu.Unlock()
+	defer func() {
+		s.store.mu.Lock()
+		defer s.store.mu.Unlock()
+		s.store.waiting--
+	}()
 	for {
 		s.store.mu.Lock()
 		end, changed := int64(firstPosition+len(s.store.events)), s.store.changed

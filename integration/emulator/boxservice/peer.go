@@ -9,7 +9,8 @@ import (
 
 // State is what GET /_emulator/state shows.
 type State struct {
-	Items []StateItem `json:"items"`
+	Items   []StateItem `json:"items"`
+	Waiting int         `json:"waiting"` // clients that wait for events
 }
 
 // StateItem is one file or folder outside the trash.
@@ -33,7 +34,7 @@ type StateVersion struct {
 func (s *Service) state() any {
 	s.store.mu.Lock()
 	defer s.store.mu.Unlock()
-	state := State{Items: []StateItem{}}
+	state := State{Items: []StateItem{}, Waiting: s.store.waiting}
 	var add func(folder, path string)
 	add = func(folder, path string) {
 		for _, i := range s.store.children(folder) {

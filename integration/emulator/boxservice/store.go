@@ -52,6 +52,7 @@ type store struct {
 	events   []event
 	changed  chan struct{} // closed at the next event, and when the clock is set
 	sessions map[string]*session
+	waiting  int // clients that wait for events
 	ring     int // most past versions kept; 0: all
 }
 
