@@ -75,6 +75,7 @@ type application struct {
 
 	outcomes []backends.Outcome
 	touched  atomic.Bool // something was done, or may have been
+	newKinds atomic.Bool // a column has got its first value of a kind
 
 	mu      sync.Mutex // guards what is below
 	claim   *claim     // nil: the version after the batch can't be told
@@ -247,7 +248,7 @@ func (a *application) stopped() error {
 // result is the answer to a batch of which every change has its verdict.
 func (a *application) result() backends.Result {
 	result := backends.Result{Outcomes: a.outcomes}
-	if a.altered {
+	if a.altered || a.newKinds.Load() {
 		result.Columns = public(a.columns)
 	}
 	if a.claim == nil {

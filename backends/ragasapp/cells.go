@@ -47,11 +47,14 @@ type kinds struct {
 	complete atomic.Bool // all rows have been seen
 }
 
-func (k *kinds) see(raw json.RawMessage) {
+// see takes a value into account, and reports whether it is of a new kind.
+func (k *kinds) see(raw json.RawMessage) (fresh bool) {
 	kind := uint32(kindOf(raw))
-	if kind != uint32(isNull) && k.seen.Load()&kind == 0 {
-		k.seen.Or(kind)
+	if kind == uint32(isNull) || k.seen.Load()&kind != 0 {
+		return false
 	}
+	k.seen.Or(kind)
+	return true
 }
 
 // only returns the kind of all values that have been seen; isText if there is

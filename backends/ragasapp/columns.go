@@ -61,7 +61,7 @@ func (b *Backend) fetchColumns(ctx context.Context, t tableID) ([]column, error)
 
 // columnsLast is how long columns are taken to be what they were. Nothing but
 // asking for them tells that somebody has changed them.
-const columnsLast = 10 * time.Second
+const columnsLast = 30 * time.Second
 
 // columnsLately are the columns as they were not long ago.
 func (b *Backend) columnsLately(ctx context.Context, t tableID) ([]column, error) {

@@ -265,8 +265,15 @@ func (b *Backend) getRows(ctx context.Context, ref backends.Ref, wanted []table.
 	}
 	chosen := choose(columns, wanted)
 	if len(ids) > fewGets {
+		asked := map[string]bool{}
+		for _, id := range ids {
+			asked[id] = true
+		}
 		return b.filter(ctx, t, before, func(w wireRow) (backends.Row, bool) {
-			return w.row(chosen), slices.Contains(ids, w.shownID())
+			if !asked[w.shownID()] {
+				return backends.Row{}, false
+			}
+			return w.row(chosen), true
 		})
 	}
 	found := make([]*wireRow, len(ids))
