@@ -322,6 +322,12 @@ type (
 		Probe(ctx context.Context, ref Ref) (Entry, error)
 	}
 
+	// Forgetter remembers things to save calls.
+	Forgetter interface {
+		// Forget has the next look at a table ask for everything.
+		Forget(ref Ref)
+	}
+
 	// RowGetter reads single rows.
 	RowGetter interface {
 		// GetRows returns those of the rows that exist, in any order, with cells

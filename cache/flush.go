@@ -251,9 +251,13 @@ func (c *Cache) Refresh(ctx context.Context, p string) error {
 	if err != nil {
 		return err
 	}
+	forgetter, _ := c.store.Backend.(backends.Forgetter)
 	for _, t := range tables {
 		t.mu.Lock()
 		loaded := t.rec.L.Gen != 0 && t.rec.InStore
+		if forgetter != nil {
+			forgetter.Forget(t.rec.Ref)
+		}
 		t.stale = true
 		t.worker.force++
 		if loaded {

@@ -6,6 +6,7 @@ import (
 	"hash/maphash"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/ragasfs/ragasfs/backends"
 )
@@ -149,6 +150,11 @@ func (b *Backend) Probe(ctx context.Context, ref backends.Ref) (backends.Entry, 
 		}
 	}
 	return backends.Entry{}, fmt.Errorf("probe %s: %w", ref, err)
+}
+
+// Forget implements backends.Forgetter: the next probe asks for the columns, too.
+func (b *Backend) Forget(ref backends.Ref) {
+	b.known.with(tableID{project: ref.ProjectID, kind: ref.Kind, id: ref.ID}, func(r *remembered) { r.columnsAt = time.Time{} })
 }
 
 // claim is what a table ought to be after changes of ours.
