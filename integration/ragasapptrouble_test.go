@@ -323,3 +323,27 @@ func TestRagasAppStalledRead(t *testing.T) {
 		return err == nil && strings.Count(string(data), "\n") == 4
 	})
 }
+
+// TestRagasAppColumnsElsewhere: what a colleague does to the columns shows after
+// a refresh, and edits of ours go on.
+func TestRagasAppColumnsElsewhere(t *testing.T) {
+	t.Parallel()
+	m, e := prepareRagas(t)
+	other := newPeer(t, e)
+	path := other.table(other.project("p"), "datasets", "qa", bigColumns)
+	other.rows(path, 3, bigRow)
+	m.Mount()
+	if header := strings.SplitN(m.Read(qa), "\n", 2)[0]; header != "_row_id,q,n,ok" {
+		t.Errorf("the header is %q", header)
+	}
+	other.do("PATCH", path+"/columns/c-q", map[string]string{"name": "question"}, nil)
+	other.do("POST", path+"/columns", peerColumn{"c-new", "new", "longText", map[string]any{"position": 3}}, nil)
+	m.must("refresh", m.Path(qa))
+	eventually(t, "the columns show", func() bool { return strings.HasPrefix(m.Read(qa), "_row_id,question,n,ok,new\n") })
+	m.Sh("sed -i 's/question 1,1,False,/edited,1,False,mine/' " + qa)
+	m.Flush()
+	row := e.ragasState(t)["p/datasets/qa"].row(t, "r1")
+	if string(row.Data["c-q"]) != `"edited"` || string(row.Data["c-new"]) != `"mine"` {
+		t.Errorf("the row is %s", row.Data)
+	}
+}

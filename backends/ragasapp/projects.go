@@ -14,7 +14,7 @@ import (
 	"github.com/ragasfs/ragasfs/backends"
 )
 
-// Backend implements backends.Backend, Renamer, Prober, RowGetter and Finder.
+// Backend implements backends.Backend, Renamer, Prober, Forgetter, RowGetter and Finder.
 type Backend struct {
 	client *client
 	log    *slog.Logger
