@@ -71,17 +71,26 @@ func cancelledLoad(t *testing.T, s *suite) {
 	}
 }
 
-// cancelledApply: nobody knows what became of a request without an answer.
+// cancelledApply: nobody knows what became of a request without an answer. On a
+// busy machine the end comes before there is a request: then it comes later.
 func cancelledApply(t *testing.T, s *suite) {
 	qa := s.table(t, "qa", sample(3))
-	s.Inject(t, Apply, Silent)
-	ctx, cancel := context.WithTimeout(t.Context(), patience/100)
-	defer cancel()
-	start := time.Now()
 	batch := qa.batch(qa.content.without(1))
-	result, err := s.Backend.Apply(ctx, batch)
-	if took := time.Since(start); took > patience {
-		t.Errorf("Apply took %s after it was cancelled", took)
+	var result backends.Result
+	var err error
+	for limit := patience / 100; ; limit *= 4 {
+		s.Inject(t, Apply, Silent)
+		ctx, cancel := context.WithTimeout(t.Context(), limit)
+		start := time.Now()
+		result, err = s.Backend.Apply(ctx, batch)
+		cancel()
+		if took := time.Since(start); took > limit+patience {
+			t.Errorf("Apply took %s after it was cancelled", took-limit)
+		}
+		early := errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, backends.ErrUnknown) && len(result.Outcomes) == 0
+		if !early || limit > patience {
+			break
+		}
 	}
 	demandError(t, "a cancelled Apply", err, backends.ErrUnknown)
 	demandUnknown(t, batch, result)
