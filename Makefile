@@ -14,7 +14,7 @@ PACKAGES = fuse3 python3 python3-venv vim emacs-nox nano git file patch perl rsy
 # The Python with pandas and ragas that tests start (scripts/venv.sh makes it).
 export RAGASFS_PYTHON ?= $(CACHE)/venv/bin/python
 
-.PHONY: build demo test race lint bench fuzz soak cover install deps venv clean
+.PHONY: build demo test race lint bench fuzz soak full cover install deps venv clean
 .DEFAULT_GOAL := build
 
 build:
@@ -42,6 +42,12 @@ fuzz:
 
 soak: deps venv
 	RAGASFS_SOAK=$(SOAK) $(GO) test -run TestSoak -timeout 0 -v ./integration
+
+# What takes an hour, or measures time: on a machine with nothing else to do.
+full: deps venv
+	RAGASFS_FULL=1 $(GO) test -run 'TestContract|TestColdLoad' -timeout 0 -v ./backends/ragasapp
+	RAGASFS_FULL=1 $(GO) test -run 'TestRagasApp(Latency|Growth)' -timeout 0 -v ./integration
+	RAGASFS_SOAK=6 $(GO) test -run TestRagasAppFaultMatrix -timeout 0 -v ./integration
 
 cover: deps venv
 	$(GO) test -coverpkg=./... -coverprofile=cover.out ./...
