@@ -158,6 +158,9 @@ func (t *Table) bringBack(ctx context.Context) error {
 func (t *Table) backToStore(ctx context.Context) error {
 	t.mu.Lock()
 	l, r, inStore := t.rec.L, t.rec.R, t.rec.InStore
+	if t.reload {
+		r = content{} // damaged here
+	}
 	t.mu.Unlock()
 	if !l.none() {
 		if err := t.keepCopy(l, "discard"); err != nil {
@@ -184,6 +187,7 @@ func (t *Table) backToStore(ctx context.Context) error {
 		r = got.content
 		t.mu.Lock()
 		t.tookLocked(got)
+		t.reload = false
 		t.mu.Unlock()
 	} else if l.Gen == r.Gen && l.Len != r.Len {
 		// L has grown in the same file: the store's part of it in a file of its own.

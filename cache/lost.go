@@ -143,7 +143,7 @@ func (t *Table) forgetStoreLocked(reason string) error {
 	r := &t.rec
 	r.S, r.R, r.J, r.Kept, r.Rewritten = content{}, content{}, content{}, content{}, false
 	r.Version, r.Behind = "", false
-	t.stale = true
+	t.stale, t.reload = true, false
 	t.intent = nil
 	t.c.intents.remove(t.id)
 	if t.dirtyLocked() {
@@ -168,17 +168,24 @@ func (t *Table) lose(cause error) {
 	t.rec.J = content{}
 	whole := !t.rottenLocked(t.rec.S) && (t.rec.R.same(t.rec.S) || !t.rottenLocked(t.rec.R))
 	var err error
-	switch {
-	case whole && t.intent == nil:
+	if whole && t.intent == nil {
 		err = t.saveLocked(state.Normal)
-	case t.rec.R.same(t.rec.S) && t.rec.Version != "" && t.intent == nil:
-		t.reload = true
-	default:
-		err = t.forgetStoreLocked(lostReason)
+	} else {
+		err = t.lostAgreedLocked()
 	}
 	if err != nil {
 		t.c.log.Error("state not written", "path", t.path(), "error", err)
 	}
+}
+
+// lostAgreedLocked is called when S or R is missing or damaged. As long as the
+// store may still have it, it is loaded again (reloadAgreed).
+func (t *Table) lostAgreedLocked() error {
+	if t.rec.R.same(t.rec.S) && t.rec.Version != "" && t.intent == nil {
+		t.reload = true
+		return nil
+	}
+	return t.forgetStoreLocked(lostReason)
 }
 
 // thereLocked reports whether the files of a content are there, as far as their
@@ -219,7 +226,7 @@ func (t *Table) checkFilesLocked() error {
 		return nil
 	}
 	t.c.log.Error("files "+errLost.Error(), "path", t.path(), "what", lost)
-	return t.forgetStoreLocked(lostReason)
+	return t.lostAgreedLocked()
 }
 
 // tableFiles are the files of a table's directory.
