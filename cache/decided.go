@@ -42,6 +42,11 @@ func (t *Table) wouldSend() (PendingRows, error) {
 	if err != nil {
 		return PendingRows{}, err
 	}
+	return countPending(v), nil
+}
+
+// countPending counts what a verdict sends.
+func countPending(v *judge.Verdict) PendingRows {
 	a, u, d := v.Merged.Send.Count()
-	return PendingRows{Append: a, Update: u, Delete: d, Columns: len(v.Merged.Send.Columns)}, nil
+	return PendingRows{Append: a, Update: u, Delete: d, Columns: len(v.Merged.Send.Columns)}
 }

@@ -223,9 +223,12 @@ func (c *Cache) Drain(ctx context.Context, progress func(Progress)) error {
 	return c.flushTables(ctx, c.allTables(), flushOptions{projects: true, patient: true})
 }
 
-// pushNow is -o sync=remote: it sends and waits, at most the timeout.
-func (t *Table) pushNow(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, t.c.cfg.Timeout)
+// pushNow is -o sync=remote: it sends and waits, at most the timeout. What h has
+// written counts as saved, though it is still open.
+func (t *Table) pushNow(caller context.Context, h *Handle) error {
+	h.waits.Store(true)
+	defer h.waits.Store(false)
+	ctx, cancel := context.WithTimeout(caller, t.c.cfg.Timeout)
 	defer cancel()
 	err := t.c.flushTables(ctx, []*Table{t}, flushOptions{})
 	if err == nil {
@@ -235,7 +238,10 @@ func (t *Table) pushNow(ctx context.Context) error {
 	last := t.rec.Error
 	t.mu.Unlock()
 	state, _ := t.c.health.get()
-	if state == "offline" || ctx.Err() != nil {
+	switch {
+	case caller.Err() != nil:
+		return fmt.Errorf("%s: saved here, not sent yet: %w", t.path(), caller.Err())
+	case state == "offline" || ctx.Err() != nil:
 		return fmt.Errorf("%s: saved here, not sent yet: %s: %w", t.path(), last, context.DeadlineExceeded)
 	}
 	return fmt.Errorf("%s: saved here, not sent: %s: %w", t.path(), last, backends.ErrRefused)

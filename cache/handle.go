@@ -27,6 +27,8 @@ type Handle struct {
 	unchecked atomic.Bool // since the last Flush
 	failed    atomic.Bool // a write failed: its program may have seen it (guard e)
 	opened    atomic.Bool // counted in Table.writers or readers
+	// waits: its program waits until the store has what it wrote (-o sync=remote).
+	waits atomic.Bool
 }
 
 // touch notes that the file was written through h.

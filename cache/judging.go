@@ -152,8 +152,7 @@ func remedyFor(path string) string {
 func (t *Table) notePending(s *shot, v *judge.Verdict) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	a, u, d := v.Merged.Send.Count()
-	t.rec.Pending = PendingRows{Append: a, Update: u, Delete: d, Columns: len(v.Merged.Send.Columns)}
+	t.rec.Pending = countPending(v)
 	t.rec.Warnings = v.Warnings
 	t.rec.Behind = t.rec.Behind || !v.Merged.Take.Empty()
 	if t.rec.Decision != nil && t.rec.Decision.Op == "" {
@@ -220,17 +219,21 @@ func (t *Table) checkNow(seq uint64) error {
 	}
 	t.begin()
 	defer t.end()
-	problem, err := t.problemOf(content{})
+	v, err := t.verdictOf(content{})
 	if err != nil {
 		t.c.log.Warn("save not checked at close", "path", t.path(), "error", err)
 		return nil // it is checked again after the settle time
 	}
-	if problem == nil || problem.Beginning {
-		return nil
-	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.rec.Save.Seq != seq {
+		return nil
+	}
+	problem := v.Problem
+	if v.State != judge.Invalid && t.dirtyLocked() {
+		t.rec.Pending = countPending(v) // as far as is known before the store is asked
+	}
+	if v.State != judge.Invalid || problem.Beginning {
 		return nil
 	}
 	if t.rec.Decision == nil || t.rec.Decision.Seq != seq {
@@ -243,8 +246,17 @@ func (t *Table) checkNow(seq uint64) error {
 	return fmt.Errorf("%s: %w: %w", t.path(), ErrInvalid, problem)
 }
 
-// problemOf says what is wrong with a content (zero: L) as the table's next one.
+// problemOf says what is wrong with a content as the table's next one; nil: nothing.
 func (t *Table) problemOf(x content) (*table.Problem, error) {
+	v, err := t.verdictOf(x)
+	if err != nil || v.State != judge.Invalid {
+		return nil, err
+	}
+	return v.Problem, nil
+}
+
+// verdictOf judges a content (zero: L) as the table's next one, and does nothing.
+func (t *Table) verdictOf(x content) (*judge.Verdict, error) {
 	what := sendable{}
 	if !x.none() {
 		what.instead = &x
@@ -254,12 +266,5 @@ func (t *Table) problemOf(x content) (*table.Problem, error) {
 		return nil, err
 	}
 	defer s.close()
-	v, err := judge.Judge(s.input)
-	if err != nil {
-		return nil, err
-	}
-	if v.State != judge.Invalid {
-		return nil, nil
-	}
-	return v.Problem, nil
+	return judge.Judge(s.input)
 }

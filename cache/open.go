@@ -261,7 +261,7 @@ func (t *Table) flushHandle(ctx context.Context, h *Handle, caller Caller) error
 		return err
 	}
 	if t.c.cfg.SyncRemote && len(t.otherWriters(h)) == 0 {
-		return t.pushNow(ctx)
+		return t.pushNow(ctx, h)
 	}
 	return nil
 }
@@ -315,7 +315,7 @@ func (t *Table) syncHandle(ctx context.Context, h *Handle) error {
 		return err
 	}
 	if t.c.cfg.SyncRemote {
-		return t.pushNow(ctx)
+		return t.pushNow(ctx, h)
 	}
 	return nil
 }

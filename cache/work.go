@@ -334,7 +334,7 @@ type sendable struct {
 func (t *Table) sendableLocked(forced bool) (sendable, bool) {
 	writing := false
 	for h := range t.writers {
-		if h.wrote.Load() && h.file == t.files[t.rec.L.Gen] {
+		if h.wrote.Load() && !h.waits.Load() && h.file == t.files[t.rec.L.Gen] {
 			writing = true
 		}
 	}
