@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/ragasfs/ragasfs/backends/table"
 	"github.com/ragasfs/ragasfs/cache/state"
 )
 
@@ -80,6 +81,7 @@ type renaming struct {
 }
 
 func (r *renaming) resolve() {
+	r.src, r.dst, r.ontoTable, r.stem = nil, nil, false, ""
 	if stem, ok := tableName(r.oldName); ok && r.from.level == kindDir {
 		if t := r.from.project.tables[r.from.kind][stem]; t != nil && t.visible() {
 			r.src = t
@@ -192,11 +194,19 @@ func (r *renaming) onto(f *File) error {
 		return err
 	}
 	err = r.adopt(t, f)
+	if errors.Is(err, errMoved) {
+		r.resolve()
+		return r.onto(f)
+	}
 	if err != nil && !known {
 		c.dropTableLocked(t)
 	}
 	return err
 }
+
+// errMoved: while the bytes were checked, which happens without a lock, something
+// got another name.
+var errMoved = errors.New("renamed meanwhile")
 
 func (r *renaming) adopt(t *Table, f *File) error {
 	c := r.c
@@ -209,17 +219,36 @@ func (r *renaming) adopt(t *Table, f *File) error {
 	t.mu.Lock()
 	gen := t.newGenLocked()
 	t.mu.Unlock()
-	if err := c.disk.Link("rename:link", from, t.genPath(gen)); err != nil {
+	var st unix.Stat_t
+	if err := unix.Lstat(from, &st); err != nil {
+		return wrapPath("rename", from, err)
+	}
+	var err error
+	linked := st.Nlink > 1
+	if linked {
+		// It has other names, which stay: what is written there must not be the table's.
+		f, err = c.copyOf(f, t, gen, st.Size)
+	} else {
+		err = c.disk.Link("rename:link", from, t.genPath(gen))
+	}
+	if err != nil {
 		return err
 	}
-	if err := r.check(t, gen, from); err != nil {
+	err = r.check(t, gen, from)
+	if err == nil && (c.tables[t.id] != t || !linked && f.diskPath() != from) {
+		err = errMoved
+	}
+	if err != nil {
 		return errors.Join(err, c.disk.Remove("rename:undo", t.genPath(gen)))
 	}
 	t.mu.Lock()
-	err := r.bindLocked(t, f, gen)
+	err = r.bindLocked(t, f, gen)
 	t.mu.Unlock()
 	if err != nil {
 		return errors.Join(err, c.disk.Remove("rename:undo", t.genPath(gen)))
+	}
+	if linked {
+		c.forgetPathLocked(from)
 	}
 	if err := c.disk.Remove("rename:source", from); err != nil {
 		c.log.Warn("the old name of a renamed file is left behind", "path", from, "error", err)
@@ -227,6 +256,20 @@ func (r *renaming) adopt(t *Table, f *File) error {
 	c.touchDir(r.from)
 	c.touchDir(r.to)
 	return nil
+}
+
+// copyOf makes a file of its own of one that has other names.
+func (c *Cache) copyOf(f *File, t *Table, gen uint64, size int64) (*File, error) {
+	if _, err := c.disk.Copy("rename:copy", t.genPath(gen), f.diskPath(), size); err != nil {
+		return nil, err
+	}
+	ino, err := c.nextIno()
+	if err != nil {
+		return nil, errors.Join(err, c.disk.Remove("rename:undo", t.genPath(gen)))
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return &File{c: c, ino: ino, gen: c.nextGen(), table: t, tgen: gen, creator: f.creator, created: f.created, origin: f.origin}, nil
 }
 
 // check judges the bytes that are about to become the table's. What is refused
@@ -239,7 +282,7 @@ func (r *renaming) check(t *Table, gen uint64, from string) error {
 	if info.Size() > checkMax {
 		return nil // judged after the settle time
 	}
-	problem, err := t.problemOf(content{Gen: gen, Len: info.Size()})
+	problem, err := r.problemOf(t, content{Gen: gen, Len: info.Size()})
 	if err != nil {
 		r.c.log.Warn("save not checked at rename", "path", t.path(), "error", err)
 		return nil
@@ -253,6 +296,14 @@ func (r *renaming) check(t *Table, gen uint64, from string) error {
 	}
 	r.c.log.Warn("rename refused", "path", t.path(), "reason", problem.Error(), "from", from, "copy", kept)
 	return fmt.Errorf("%s: %w: %w", t.path(), ErrInvalid, problem)
+}
+
+// problemOf parses and compares, for which no lock may be held. No other change of
+// the two names can come in between: the kernel makes one at a time in a directory.
+func (r *renaming) problemOf(t *Table, x content) (*table.Problem, error) {
+	r.c.names.Unlock()
+	defer r.c.names.Lock()
+	return t.problemOf(x)
 }
 
 // bindLocked makes the file the table's content.
@@ -280,8 +331,10 @@ func (r *renaming) bindLocked(t *Table, f *File, gen uint64) error {
 		return err
 	}
 	c.inoTaken[f.ino] = true
-	delete(c.scratch, f.disk)
-	c.dropOrigin(f.disk)
+	if owner, _, _ := f.place(); owner == nil {
+		delete(c.scratch, f.disk)
+		c.dropOrigin(f.disk)
+	}
 	f.mu.Lock()
 	f.table, f.tgen, f.path = t, gen, ""
 	handles := f.handles

@@ -3,6 +3,7 @@ package cache
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"path"
 	"syscall"
 	"time"
@@ -20,8 +21,15 @@ func (r *renaming) tableToTable() error {
 		return fmt.Errorf("%s: %w", path.Join(r.to.path, r.newName), ErrCrossKind)
 	}
 	switch {
+	case r.src == nil:
+		return &fs.PathError{Op: "rename", Path: path.Join(r.from.path, r.oldName), Err: fs.ErrNotExist}
 	case r.dst != nil:
-		return r.replaceTable()
+		err := r.replaceTable()
+		if errors.Is(err, errMoved) {
+			r.resolve()
+			return r.tableToTable()
+		}
+		return err
 	case r.c.canRename() || r.src.onlyHere():
 		return r.renameTable()
 	}
@@ -121,7 +129,11 @@ func (r *renaming) replaceTable() error {
 	if err := c.disk.Link("replace:link", a.genPath(gen), b.genPath(to)); err != nil {
 		return err
 	}
-	if err := r.check(b, to, a.path()); err != nil {
+	err = r.check(b, to, a.path())
+	if err == nil && !r.stillThere(a, b, gen) {
+		err = errMoved
+	}
+	if err != nil {
 		return errors.Join(err, c.disk.Remove("replace:undo", b.genPath(to)))
 	}
 	// First b has the content, then a loses it: at no moment it is nowhere.
@@ -168,6 +180,13 @@ func (r *renaming) replaceTable() error {
 	b.mu.Unlock()
 	c.touchDir(r.from)
 	return err
+}
+
+// stillThere reports whether a still has that content, and b is still a table.
+func (r *renaming) stillThere(a, b *Table, gen uint64) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.rec.L.Gen == gen && a.rec.Gone == nil && r.c.tables[a.id] == a && r.c.tables[b.id] == b
 }
 
 // exchange swaps two names (RENAME_EXCHANGE).
