@@ -213,3 +213,47 @@ func TestRagasAppRefusedRow(t *testing.T) {
 	m.must("flush", "--retry", m.Path(qa))
 	check(`"edited 0"`, `"edited 1"`, `"edited 2"`)
 }
+
+// Of projects and tables with one name the oldest keeps the plain one; names that
+// no file can have are encoded. An edit reaches the one that was edited.
+func TestRagasAppEqualNames(t *testing.T) {
+	t.Parallel()
+	m, e := prepareRagas(t)
+	other := newPeer(t, e)
+	first, second := other.project("Demo Project"), other.project("Demo Project")
+	ids := map[string]string{}
+	for _, kind := range []string{"first", "second"} {
+		path := other.table(first, "datasets", "test", bigColumns)
+		other.row(path, "r", `{"c-q": "`+kind+`", "c-n": 1, "c-ok": true}`)
+		ids[kind] = path[strings.LastIndexByte(path, '/')+1:]
+	}
+	other.row(other.table(second, "experiments", "a/b: c", bigColumns), "r", `{"c-q": "x", "c-n": 1, "c-ok": true}`)
+	m.Mount()
+	secondProject := "Demo Project (" + strings.TrimPrefix(second, "projects/") + ")"
+	if got, want := m.Sh("ls"), "Demo Project\n"+secondProject+"\n"; got != want {
+		t.Errorf("the projects are\n%swant\n%s", got, want)
+	}
+	if got, want := m.Sh("ls 'Demo Project/datasets'"), "test ("+ids["second"]+").csv\ntest.csv\n"; got != want {
+		t.Errorf("the tables are\n%swant\n%s", got, want)
+	}
+	if got, want := m.Sh("ls '"+secondProject+"/experiments'"), "a%2Fb: c.csv\n"; got != want {
+		t.Errorf("the tables are\n%swant\n%s", got, want)
+	}
+	m.Sh("sed -i s/second/edited/ 'Demo Project/datasets/test (" + ids["second"] + ").csv'; sed -i s/x,1/y,1/ '" + secondProject + "/experiments/a%2Fb: c.csv'")
+	m.Flush()
+	var state struct {
+		Projects []struct{ Datasets, Experiments []ragasTable }
+	}
+	e.call(t, "GET", "/_emulator/state", nil, &state)
+	for _, p := range state.Projects {
+		for _, x := range append(p.Datasets, p.Experiments...) {
+			want := map[string]string{ids["first"]: `"first"`, ids["second"]: `"edited"`}[x.ID]
+			if want == "" {
+				want = `"y"`
+			}
+			if got := string(x.Rows[0].Cells["q"]); got != want {
+				t.Errorf("table %s has %s, want %s", x.ID, got, want)
+			}
+		}
+	}
+}
