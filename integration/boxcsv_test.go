@@ -227,7 +227,7 @@ func TestBoxParts(t *testing.T) {
 	// Someone writes between the last part and the commit: it answers 412, and the
 	// merge has both.
 	box.clearJournal()
-	box.faults(t, fault{Method: "POST", Path: "/commit$", Times: 1, Action: "stall", Delay: "2s"})
+	box.faults(t, fault{Method: "POST", Path: "/commit$", Times: 1, Action: "stall", Delay: "50s"})
 	second.Sh("sed -i '2s/^[^,]*/ours/' " + boxTable)
 	eventually(t, "all parts are sent", func() bool {
 		parts := 0
@@ -239,6 +239,7 @@ func TestBoxParts(t *testing.T) {
 		return parts >= 8
 	})
 	box.put(boxTable, strings.Replace(big, "\nrow 1,", "\ntheirs,", 1))
+	box.noFaults()
 	second.Flush()
 	if _, stale := box.uploads(); stale != 1 {
 		t.Errorf("%d uploads met a newer version, want 1", stale)
@@ -294,7 +295,7 @@ func TestBoxBadDownloads(t *testing.T) {
 				t.Errorf("with a cold cache: error %v, want EIO", err)
 			}
 			box.knobs(map[string]any{"empty_body": 0, "wrong_bytes": 0})
-			box.call(t, "DELETE", "/_emulator/faults", nil, nil)
+			box.noFaults()
 			eventually(t, "the new version is shown", func() bool { return m.Read(boxTable) == "q,a\nx,2\n" })
 			if got := m.Read("demo/datasets/cold.csv"); got != "q,a\nx,1\n" {
 				t.Errorf("read %q", got)
@@ -347,7 +348,7 @@ func TestBoxCollaborationRemoved(t *testing.T) {
 	}
 	t.Logf("the status says %+v", m.Table("demo/datasets/t1.csv"))
 	// It comes back.
-	box.call(t, "DELETE", "/_emulator/faults", nil, nil)
+	box.noFaults()
 	box.knobs(map[string]any{"hide_listings": 0})
 	m.Run("refresh", m.Dir)
 	m.TrySh("ragasfs confirm demo/datasets/t1.csv")

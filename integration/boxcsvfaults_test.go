@@ -167,7 +167,7 @@ func knob(name string, value any) func(*boxPeer) {
 
 // onUpload is a rule for the next version.
 func onUpload(r fault) func(*boxPeer) {
-	r.Method, r.Path = "POST", `/files/\d+/content$`
+	r.Method, r.Path = "POST", `/files/\d+/content\?fields=` // other clients ask for none
 	if r.Times == 0 {
 		r.Times = 1
 	}
@@ -182,13 +182,14 @@ func endsIn(end string) func(boxCall) bool {
 func writeNew(m *mounted, _ *boxPeer) { m.Write(faultNew, faultBase) }
 
 // whilePushing edits, and has somebody else do something between the last look and
-// the upload: that is held up for a moment.
+// the upload: that is held up meanwhile.
 func whilePushing(other func(box *boxPeer)) func(m *mounted, box *boxPeer) {
 	return func(m *mounted, box *boxPeer) {
-		onUpload(fault{Action: "stall", Delay: "1s"})(box)
+		onUpload(fault{Action: "stall", Delay: "30s"})(box)
 		m.Write(boxTable, faultOurs)
 		m.WaitState(boxTable, "pushing")
 		other(box)
+		box.noFaults()
 	}
 }
 

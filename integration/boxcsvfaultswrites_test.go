@@ -39,7 +39,7 @@ func editLarge(m *mounted, _ *boxPeer) { m.Sh("sed -i '2s/2/ours/' " + boxTable)
 
 func faultsOfCreates() []boxFault {
 	create := func(r fault) func(*boxPeer) {
-		r.Method, r.Path, r.Times = "POST", "/files/content$", 1
+		r.Method, r.Path, r.Times = "POST", `/files/content\?fields=`, 1
 		return rule(r)
 	}
 	made := boxFault{edit: writeNew, table: faultNew, want: faultBase, versions: 1}
@@ -48,11 +48,12 @@ func faultsOfCreates() []boxFault {
 		f.name, f.set = name, set
 		return f
 	}
-	taken := with("F4 somebody else makes it meanwhile", create(fault{Action: "stall", Delay: "1s"}))
+	taken := with("F4 somebody else makes it meanwhile", create(fault{Action: "stall", Delay: "30s"}))
 	taken.edit = func(m *mounted, box *boxPeer) {
 		m.Write(faultNew, faultBase)
 		m.WaitState(faultNew, "pushing")
 		box.create(box.id("demo/datasets"), "new.csv", faultTheirs)
+		box.noFaults()
 	}
 	taken.check = func(m *mounted, box *boxPeer) {
 		if s := m.WaitState(faultNew, "held"); !strings.Contains(s.Reason, "exists in the store") {
@@ -116,7 +117,7 @@ func faultsOfRates() []boxFault {
 	}
 	patient := busy("F10 429, in 100 s", "100")
 	patient.after = func(m *mounted, box *boxPeer) {
-		if all, _ := box.uploads(); all != 1 {
+		if all, _ := box.uploads(); all > 2 { // a new process does not know of it
 			m.t.Errorf("%d uploads although Box wants to be left alone", all)
 		}
 	}

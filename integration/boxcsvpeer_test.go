@@ -238,6 +238,12 @@ func (b *boxPeer) knobs(change map[string]any) {
 	b.call(b.t, "POST", "/_emulator/options", change, nil)
 }
 
+// noFaults deletes all rules; what they hold up goes on.
+func (b *boxPeer) noFaults() {
+	b.t.Helper()
+	b.call(b.t, "DELETE", "/_emulator/faults", nil, nil)
+}
+
 // advance sets the clock of the emulated Box forward.
 func (b *boxPeer) advance(duration string) {
 	b.t.Helper()

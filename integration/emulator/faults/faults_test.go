@@ -234,3 +234,28 @@ func TestRuleAsJSON(t *testing.T) {
 		t.Errorf("%s became %+v, error %v", encoded, got, err)
 	}
 }
+
+// A request that stalls goes on when the rules are deleted.
+func TestStallEndsWithTheRules(t *testing.T) {
+	e := start(t, faults.Options{})
+	e.fault(t, `[{"path":"/x","action":"stall","delay":"1h"}]`)
+	done := make(chan int)
+	go func() {
+		status, _, _ := e.send(context.Background(), http.MethodPost, "/x", "body")
+		done <- status
+	}()
+	for {
+		// Before the request has come to the rule there is nothing to end.
+		if status, _, _ := e.send(t.Context(), http.MethodDelete, "/_emulator/faults", ""); status != http.StatusNoContent {
+			t.Fatalf("status %d", status)
+		}
+		select {
+		case status := <-done:
+			if status != http.StatusCreated || e.applied.Load() != 1 {
+				t.Errorf("status %d, applied %d times", status, e.applied.Load())
+			}
+			return
+		case <-time.After(time.Millisecond):
+		}
+	}
+}

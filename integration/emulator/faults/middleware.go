@@ -130,7 +130,11 @@ func (s *Service) disturb(w *countingWriter, r *http.Request, rule Rule) {
 		trickle(w, r, s.apply(r), time.Duration(rule.Delay))
 		return
 	}
-	if !pause(r.Context(), time.Duration(rule.Delay)) {
+	var early <-chan struct{}
+	if rule.Action == Stall {
+		early = s.rules.untilDeleted()
+	}
+	if !pauseUntil(r.Context(), time.Duration(rule.Delay), early) {
 		panic(http.ErrAbortHandler)
 	}
 	switch rule.Action {
@@ -206,12 +210,16 @@ func readAhead(r *http.Request) bool {
 }
 
 // pause waits, and reports whether the client is still there.
-func pause(ctx context.Context, d time.Duration) bool {
+func pause(ctx context.Context, d time.Duration) bool { return pauseUntil(ctx, d, nil) }
+
+// pauseUntil is pause, and ends early when a channel is closed.
+func pauseUntil(ctx context.Context, d time.Duration, early <-chan struct{}) bool {
 	if d > 0 {
 		timer := time.NewTimer(d)
 		defer timer.Stop()
 		select {
 		case <-timer.C:
+		case <-early:
 		case <-ctx.Done():
 		}
 	}

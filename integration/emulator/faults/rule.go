@@ -21,8 +21,9 @@ const (
 	// request.
 	Drop Action = "drop"
 	// Stall lets the request wait for Rule.Delay, after which it goes on as if
-	// nothing had been; without a delay, until the client gives up. A request
-	// whose client has gone by then never reaches the service.
+	// nothing had been, or until the rules are deleted; without a delay, until the
+	// client gives up. A request whose client has gone by then never reaches the
+	// service.
 	Stall Action = "stall"
 	// ApplyThenDrop lets the service do its work and closes the connection
 	// instead of answering.
@@ -88,8 +89,9 @@ func (d *Duration) UnmarshalJSON(data []byte) error {
 
 // rules are the rules that are in force.
 type rules struct {
-	mu   sync.Mutex
-	list []*activeRule
+	mu      sync.Mutex
+	list    []*activeRule
+	deleted chan struct{} // closed when the rules are deleted; nil: nobody waits for it
 }
 
 type activeRule struct {
@@ -130,6 +132,20 @@ func (r *rules) clear() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.list = nil
+	if r.deleted != nil {
+		close(r.deleted)
+		r.deleted = nil
+	}
+}
+
+// untilDeleted is closed when the rules are deleted.
+func (r *rules) untilDeleted() <-chan struct{} {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.deleted == nil {
+		r.deleted = make(chan struct{})
+	}
+	return r.deleted
 }
 
 // match returns the fault that a request meets: that of the first rule which
