@@ -84,7 +84,7 @@ func TestRagasAppGrowth(t *testing.T) {
 	slowest, middle := took[len(took)-1], took[len(took)/2]
 	t.Logf("%d rows: a write took %s (middle), %s (one in a thousand), %s at most; unmounted %s after the last; %d to %d MiB resident; ETA shown: %t",
 		rows, middle, took[len(took)*999/1000], slowest, pushed.Round(time.Millisecond), slices.Min(memory)>>10, slices.Max(memory)>>10, eta)
-	if slow := took[len(took)*99/100]; slow > 50*time.Millisecond { // the machine may be busy; a push takes seconds
+	if slow := took[len(took)*99/100]; slow > 200*time.Millisecond { // the machine may be busy; a push takes seconds
 		t.Errorf("one write in a hundred took %s", slow)
 	}
 	if !eta && rows > 10_000 { // fewer are sent before anybody looks

@@ -89,7 +89,11 @@ func standFor(columns []column) string {
 // columns are the columns as remembered, else as fetched.
 func (b *Backend) columns(ctx context.Context, t tableID) ([]column, error) {
 	var columns []column
-	b.known.with(t, func(r *remembered) { columns = r.columns })
+	b.known.with(t, func(r *remembered) {
+		if !r.columnsAt.IsZero() { // not forgotten
+			columns = r.columns
+		}
+	})
 	if columns != nil {
 		return columns, nil
 	}
