@@ -94,7 +94,8 @@ func (t *Table) foundLocked() {
 }
 
 // massVanish reports for each project whether too many tables are missing to be
-// believed: more than half of at least four, of the store or of the project.
+// believed: more than half of at least four, of the store or of the project; or
+// all that there are, where the store tells of changes by itself.
 func (c *Cache) massVanish(missing []*Table) map[string]bool {
 	gone := map[*Table]bool{}
 	for _, t := range missing {
@@ -131,9 +132,11 @@ func (c *Cache) massVanish(missing []*Table) map[string]bool {
 	}
 	c.names.Unlock()
 	many := func(n counts) bool { return n.known >= 4 && 2*n.missing > n.known }
+	// A folder of Box that is not shared any more is empty, and no error.
+	nothing := c.props.Told && all.known > 0 && all.missing == all.known
 	mass := map[string]bool{}
 	for project, n := range projects {
-		mass[project] = many(n) || many(all)
+		mass[project] = many(n) || many(all) || nothing
 	}
 	return mass
 }
