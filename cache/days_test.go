@@ -79,7 +79,8 @@ func (d *days) tell() {
 	d.elsewhere("qa.csv", d.lines()...)
 	d.refresh()
 	d.reads()
-	steps := []func(){d.edits, d.edits, d.grows, d.savesOld, d.reads, d.colleague, d.colleague, d.breaks, d.heals, d.passes, d.passes, d.passes, d.killed}
+	steps := []func(){d.edits, d.edits, d.grows, d.savesOld, d.reads, d.colleague, d.colleague, d.breaks, d.heals, d.passes, d.passes, d.passes, d.killed,
+		d.runs, d.flushes, d.remounts, d.movesAway, d.removesAndWrites}
 	for range 40 {
 		steps[d.rnd.IntN(len(steps))]()
 		if d.t.Failed() {
@@ -351,4 +352,69 @@ func (d *days) passes() {
 func (d *days) killed() {
 	d.note("ragasfs is killed")
 	d.crash()
+}
+
+// runs: a program appends for a while, record by record and not always whole ones.
+func (d *days) runs() {
+	rows, _, _ := inHand(d.readBy("qa.csv", d.who[0]))
+	p := d.start("qa.csv", appending, d.who[0])
+	ids := ""
+	if strings.HasPrefix(d.readBy("qa.csv", d.who[0]), "_row_id,") {
+		ids = ","
+	}
+	d.note("a run begins")
+	for range 1 + d.rnd.IntN(4) {
+		key, value := fmt.Sprintf("L%d", 100+d.n), d.value()
+		d.note("the run appends %s %s", key, value)
+		line := ids + key + "," + value + "\n"
+		half := d.rnd.IntN(len(line))
+		p.write(line[:half])
+		if d.rnd.IntN(2) == 0 {
+			d.colleague()
+		}
+		if d.rnd.IntN(2) == 0 {
+			d.passes()
+		}
+		p.write(line[half:])
+		rows[key] = value
+	}
+	p.close()
+	d.note("the run ends")
+	d.ours(rows)
+}
+
+// flushes sends what can be sent now.
+func (d *days) flushes() {
+	err := d.tryFlush()
+	d.note("flush: %v", err)
+}
+
+// remounts ends the cache in good order and opens it again.
+func (d *days) remounts() {
+	d.note("ragasfs is mounted again")
+	d.reopen()
+}
+
+// movesAway moves the table away and back at once, as careful editors do.
+func (d *days) movesAway() {
+	d.note("moved away and back")
+	must(d.t, d.c.Rename(d.t.Context(), datasets, "qa.csv", datasets, "qa.csv~", 0, d.who[0]))
+	if d.rnd.IntN(2) == 0 {
+		d.after(time.Second)
+	}
+	must(d.t, d.c.Rename(d.t.Context(), datasets, "qa.csv~", datasets, "qa.csv", 0, d.who[0]))
+}
+
+// removesAndWrites removes the table and writes it again, changed.
+func (d *days) removesAndWrites() {
+	text := d.readBy("qa.csv", d.who[0])
+	rows, _, _ := inHand(text)
+	what := d.change(rows, "L")
+	d.note("removed and written again: %s", what)
+	d.remove("qa.csv")
+	if d.rnd.IntN(2) == 0 {
+		d.after(time.Duration(d.rnd.IntN(30)) * time.Second)
+	}
+	must(d.t, d.put("qa.csv", d.rewritten(text, rows, d.rnd.IntN(2) == 0), truncating, d.who[0]))
+	d.ours(rows)
 }
