@@ -26,8 +26,10 @@ demo:
 test: deps venv
 	$(GO) test -count=1 -timeout 9m ./...
 
+# The race detector needs a C compiler. The daemons under test are built with it too.
 race: deps venv
-	$(GO) test -race -shuffle=on -timeout 20m ./...
+	bash scripts/deps.sh gcc libc6-dev
+	CGO_ENABLED=1 $(GO) test -count=1 -race -shuffle=on -timeout 30m ./...
 
 lint: $(LINT)
 	test -z "$$(gofmt -l .)" || { gofmt -l .; exit 1; }
