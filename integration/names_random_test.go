@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -20,7 +21,7 @@ import (
 // shown. RAGASFS_NAMES=SEED repeats a run, RAGASFS_STEPS makes it longer.
 func TestRandomNames(t *testing.T) {
 	eachStore(t, func(t *testing.T, m *mounted, s shelf) {
-		seed, steps := rand.Uint64(), 400
+		seed, steps := rand.Uint64(), 150
 		if text := os.Getenv("RAGASFS_NAMES"); text != "" {
 			var err error
 			if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
@@ -41,6 +42,9 @@ func TestRandomNames(t *testing.T) {
 			}
 		}
 		m.Mount(r.options...)
+		for _, dir := range []string{"p/sub", ".scratch", "p/datasets/deep", "new", "new/datasets"} {
+			r.both("mkdir "+dir, func(root string) error { return os.Mkdir(filepath.Join(root, dir), 0o755) })
+		}
 		r.compare("at first")
 		for range steps {
 			r.step()
@@ -107,6 +111,25 @@ func (r *namesRun) file() string {
 	return filepath.Join(r.dir(), pick(r, "qa.csv", "qa.csv", "b.csv", "c.csv", "run.csv", "qa.csv~", ".hidden.csv", "x", "tmp_b.csv", "4913"))
 }
 
+// existing is a file that is there, most of the time.
+func (r *namesRun) existing() string {
+	r.t.Helper()
+	var names []string
+	err := filepath.WalkDir(r.disk, func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.Type().IsRegular() {
+			names = append(names, strings.TrimPrefix(path, r.disk+"/"))
+		}
+		return err
+	})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	if len(names) == 0 || r.rand.IntN(5) == 0 {
+		return r.file()
+	}
+	return pick(r, names...)
+}
+
 // isTable: the name is a table's, if its folder is there.
 func isTable(name string) bool {
 	parts := strings.Split(name, "/")
@@ -126,15 +149,18 @@ func (r *namesRun) both(what string, do func(root string) error) {
 
 func (r *namesRun) step() {
 	r.t.Helper()
-	name, other := r.file(), r.file()
+	name, other := r.existing(), r.file()
 	in := filepath.Join
 	switch n := r.rand.IntN(100); {
 	case n < 25:
-		content := r.table()
+		content, name := r.table(), other
 		r.both("write "+name+" "+strconv.Quote(content), func(root string) error { return os.WriteFile(in(root, name), []byte(content), 0o644) })
 	case n < 50:
 		if isTable(name) && isTable(other) && filepath.Dir(name) != filepath.Dir(other) {
 			return // EXDEV: see TestRenameElsewhere
+		}
+		if info, err := os.Stat(in(r.disk, name)); err == nil && isTable(other) && info.Sys().(*syscall.Stat_t).Nlink > 1 {
+			return // a table has one name
 		}
 		r.both("mv "+name+" "+other, func(root string) error { return os.Rename(in(root, name), in(root, other)) })
 	case n < 65:
@@ -157,6 +183,9 @@ func (r *namesRun) step() {
 		r.both("mkdir "+dir, func(root string) error { return os.Mkdir(in(root, dir), 0o755) })
 	case n < 86:
 		dir := r.dir()
+		if !strings.ContainsAny(dir, "./") {
+			return // a project goes with its folders, if they are empty
+		}
 		r.both("rmdir "+dir, func(root string) error { return os.Remove(in(root, dir)) })
 	case n < 88:
 		dir := pick(r, "new", "p/datasets/deep", "p/sub", "p/experiments")
