@@ -214,9 +214,18 @@ func writeKey(t testing.TB, path, key string) {
 }
 
 // TestRagasAppOtherWorkspace: with the key of another workspace nothing that is
-// pending is sent, and nothing that is cached goes away.
+// pending is sent, and nothing that is cached goes away; whether the key is
+// another one at the next mount, or all of a sudden.
 func TestRagasAppOtherWorkspace(t *testing.T) {
-	t.Parallel()
+	for _, when := range []string{"at the next mount", "while mounted"} {
+		t.Run(when, func(t *testing.T) {
+			t.Parallel()
+			testOtherWorkspace(t, when == "while mounted")
+		})
+	}
+}
+
+func testOtherWorkspace(t *testing.T, mounted bool) {
 	m, e := prepareRagas(t, "--other-token", "other-token")
 	other := newPeer(t, e)
 	project := other.project("p")
@@ -227,15 +236,23 @@ func TestRagasAppOtherWorkspace(t *testing.T) {
 	m.Mount()
 	m.Sh("cat p/datasets/*.csv > /dev/null; sed -i 's/question 1/edited/' " + qa + "; rm p/datasets/removed.csv; cp " + qa + " p/datasets/new.csv; mkdir fresh")
 	before := m.Read(qa)
-	m.Kill9()
-	writeKey(t, m.keyFile(), "other-token")
-	m.Mount()
+	change := func(key string) {
+		if mounted {
+			writeKey(t, m.keyFile(), key)
+			return
+		}
+		m.Kill9()
+		writeKey(t, m.keyFile(), key)
+		m.Mount()
+	}
+	change("other-token")
 	made := e.callsOf(t, func() {
 		for range 2 { // a second look at what is missing changes nothing
 			if f := m.Run("flush", "--timeout", "2s", m.Dir); f.Code != 3 {
 				t.Errorf("flush: exit code %d, %s", f.Code, f.Err)
 			}
 		}
+		m.Run("refresh", m.Path(qa)) // it may fail, and must not change anything
 	})
 	for _, c := range made {
 		if c.Method != "GET" {
@@ -245,9 +262,10 @@ func TestRagasAppOtherWorkspace(t *testing.T) {
 	if got := m.Read(qa); got != before {
 		t.Errorf("the table is\n%s", got)
 	}
-	m.Kill9()
-	writeKey(t, m.keyFile(), ragasToken)
-	m.Mount()
+	if s := m.Status(); mounted && s.State != "auth" || len(s.Notices) == 0 {
+		t.Errorf("the status is %+v", s)
+	}
+	change(ragasToken)
 	m.Flush()
 	tables := e.ragasState(t)
 	if _, there := tables["p/datasets/removed"]; there || len(tables) != 2 || len(tables["p/datasets/new"].Rows) != 3 {

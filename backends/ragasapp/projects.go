@@ -68,7 +68,11 @@ func (b *Backend) List(ctx context.Context, scope backends.Ref) ([]backends.Entr
 }
 
 func (b *Backend) projects(ctx context.Context) ([]wireProject, error) {
-	return all(ctx, b.client, projectsPath(), func(p wireProject) string { return p.ID })
+	projects, err := all(ctx, b.client, projectsPath(), func(p wireProject) string { return p.ID })
+	if err == nil {
+		b.client.workspace.listed(projects)
+	}
+	return projects, err
 }
 
 // project is the reference of a project with its id. The id is looked up by
@@ -153,6 +157,7 @@ func (b *Backend) createProject(ctx context.Context, r backends.Create) (backend
 	if err != nil {
 		return backends.Entry{}, err
 	}
+	b.client.workspace.made(p.ID)
 	return p.entry(), nil
 }
 

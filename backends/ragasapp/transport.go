@@ -40,6 +40,8 @@ type client struct {
 	retries int           // repetitions of a request
 	gate    *gate
 	page    atomic.Int64 // rows in a page, as far as the server has shown
+
+	workspace workspace
 }
 
 // request is one call of the API.
@@ -174,6 +176,9 @@ func (c *client) attempt(ctx context.Context, r request) (json.RawMessage, error
 	key, err := c.keys.get()
 	if err != nil {
 		return nil, err
+	}
+	if err := c.admit(ctx, key); err != nil {
+		return nil, redact(err, key)
 	}
 	answer, err := c.exchange(ctx, r, key)
 	if err != nil {
