@@ -14,8 +14,8 @@
 //
 // wire.go has the objects of the API, transport.go how they are asked for,
 // failure.go what bad answers mean, pages.go lists, workspace.go what a new key
-// opens. The contract of package
-// backends is in projects.go, tables.go, columns.go, load.go and apply.go (and apply*.go). Cells
+// opens. The contract of package backends is in projects.go, tables.go,
+// columns.go, load.go and apply.go (with applyrows.go and applycells.go). Cells
 // are translated in cells.go. Nothing here keeps state on disk; what is
 // remembered of tables (remember.go) may be forgotten at any time.
 package ragasapp
