@@ -308,7 +308,9 @@ func UnknownResult(batch Batch, err error) Result {
 
 // The optional abilities, found by type assertion on Opened.Backend.
 type (
-	// Renamer renames tables in place: rows, ids and history stay.
+	// Renamer renames tables in place: rows, ids and history stay. Without it the
+	// cache makes a new table and deletes the old one when that has arrived: rows get
+	// new ids, and the store's own history of the table ends.
 	Renamer interface {
 		// Rename gives ref the new name within its kind and project. ErrExists if
 		// the name is taken. A ref without Kind and Name renames the project.

@@ -123,7 +123,7 @@ func (t *Table) unloadedAttrLocked(f *File) (attr Attr, known bool) {
 	}
 	when := t.rec.StoreTime
 	if when.IsZero() {
-		when = t.c.started
+		when = t.rec.Seen
 	}
 	return Attr{
 		Ino: f.ino, Gen: f.gen, Mode: syscall.S_IFREG | 0o644, Nlink: 1,

@@ -263,7 +263,7 @@ func (c *Cache) newFromStoreLocked(p *project, e backends.Entry) (*Table, error)
 		return nil, err
 	}
 	t := c.newTable(record{ID: randomID(), Project: p.rec.Name, Kind: e.Ref.Kind, Name: name, Ino: ino,
-		Ref: e.Ref, InStore: true, StoreSize: e.Size, StoreRows: e.Rows, StoreTime: e.ModTime})
+		Ref: e.Ref, InStore: true, StoreSize: e.Size, StoreRows: e.Rows, StoreTime: e.ModTime, Seen: time.Now()})
 	tables[name] = t
 	c.tables[t.id] = t
 	c.inoTaken[ino] = true

@@ -81,7 +81,11 @@ func (t *Table) firstLoad(l *loading) {
 	t.returnedLocked(&got)
 	t.rec.S, t.rec.R, t.rec.J = got.content, got.content, content{}
 	t.tookLocked(got)
-	l.err = t.showLocked(got.content, got.modTime)
+	when := got.modTime
+	if when.IsZero() {
+		when = t.rec.Seen // as stat has shown it until now
+	}
+	l.err = t.showLocked(got.content, when)
 }
 
 // fetched is a table as the store has it now, in a generation of its own.

@@ -124,6 +124,7 @@ type record struct {
 	StoreSize int64 // last known from a listing, for stat before the first load
 	StoreRows int64
 	StoreTime time.Time
+	Seen      time.Time      `json:",omitzero"`  // when it was first listed: its time where the store knows none
 	Columns   []table.Column `json:",omitempty"` // row stores
 
 	Ino     uint64 // as shown by stat

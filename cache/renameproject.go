@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -216,7 +217,7 @@ func (c *Cache) movedSince(started time.Time) bool {
 	return false
 }
 
-// projectNotices are the names of projects that the store does not take.
+// projectNotices tells of the projects that the store does not have as they are here.
 func (c *Cache) projectNotices() []string {
 	c.names.Lock()
 	defer c.names.Unlock()
@@ -225,6 +226,10 @@ func (c *Cache) projectNotices() []string {
 		if p.rec.NewName != "" && p.rec.Error != "" {
 			list = append(list, fmt.Sprintf("%s is still called %q in the store: %s; rename it again", p.rec.Name, p.rec.Ref.Project, p.rec.Error))
 		}
+		if !p.rec.InStore && !p.rec.Fresh && !p.rec.Stays && !p.rec.Removed {
+			list = append(list, fmt.Sprintf("the project %s is not in the store yet", p.rec.Name))
+		}
 	}
+	slices.Sort(list)
 	return list
 }

@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"context"
 	"fmt"
 	"sync"
 	"testing"
@@ -54,6 +55,61 @@ func TestSizesFourAtATime(t *testing.T) {
 		}
 		if n := len(w.gate.made("load")); n != tables {
 			t.Errorf("%d loads", n)
+		}
+	})
+}
+
+// timeless is a store that knows no times.
+type timeless struct{ backends.Backend }
+
+func (s timeless) List(ctx context.Context, scope backends.Ref) ([]backends.Entry, error) {
+	entries, err := s.Backend.List(ctx, scope)
+	for i := range entries {
+		entries[i].ModTime = time.Time{}
+	}
+	return entries, err
+}
+
+func (s timeless) Load(ctx context.Context, ref backends.Ref) (*backends.Loaded, error) {
+	loaded, err := s.Backend.Load(ctx, ref)
+	if err == nil {
+		loaded.ModTime = time.Time{}
+	}
+	return loaded, err
+}
+
+func (s timeless) Probe(ctx context.Context, ref backends.Ref) (backends.Entry, error) {
+	entry, err := s.Backend.(backends.Prober).Probe(ctx, ref)
+	entry.ModTime = time.Time{}
+	return entry, err
+}
+
+// TestTimesOfTimelessStore: where the store knows none, a table has the time when
+// it was first seen, over remounts and its first load.
+func TestTimesOfTimelessStore(t *testing.T) {
+	bothForms(t, func(t *testing.T, form backends.Form) {
+		w := newStore(t, form)
+		w.backend = func(b backends.Backend) backends.Backend { return timeless{b} }
+		w.elsewhere("qa.csv", "q,a", "1,one")
+		t.Cleanup(w.close)
+		w.open()
+		mtime := func() time.Time {
+			t.Helper()
+			node, err := w.c.Lookup(t.Context(), datasets, "qa.csv")
+			must(t, err)
+			return node.Attr.Mtime
+		}
+		first := mtime()
+		w.close()
+		w.open()
+		must(t, w.c.listAll(t.Context()))
+		if got := mtime(); !got.Equal(first) {
+			t.Errorf("after a remount %v, before %v", got, first)
+		}
+		w.wantShown("qa.csv", "q,a", "1,one")
+		w.crash()
+		if got := mtime(); !got.Equal(first) {
+			t.Errorf("after the load %v, before %v", got, first)
 		}
 	})
 }

@@ -64,7 +64,7 @@ func TestTableNames(t *testing.T) {
 	}
 	m.Mount()
 	tables, scratch := map[string]string{}, map[string]string{}
-	for _, name := range []string{"qa.csv", "a b.csv", "x.y.csv", "Größe.csv", "0.csv", "qa.csv.csv", strings.Repeat("n", 200) + ".csv"} {
+	for _, name := range []string{"qa.csv", "a b.csv", "x.y.csv", "Größe.csv", "0.csv", "qa.csv.csv", strings.Repeat("n", 251) + ".csv"} {
 		tables["p/datasets/"+name], tables["p/experiments/"+name] = small, small
 	}
 	for _, name := range []string{
@@ -266,6 +266,17 @@ func TestAttributes(t *testing.T) {
 			t.Error(err)
 		}
 	}
+	for _, from := range files {
+		for _, to := range []string{"p/copy", filepath.Join(t.TempDir(), "copy")} {
+			if !filepath.IsAbs(to) {
+				to = m.Path(to)
+			}
+			if _, err := copyRange(m.Path(from), to); err != nil && err != unix.ENOTSUP && err != unix.EXDEV && err != unix.ENOSYS {
+				t.Errorf("copy_file_range of %s to %s: %v", from, to, err)
+			}
+		}
+	}
+	m.Sh("rm p/copy")
 	var st unix.Statfs_t
 	if err := unix.Statfs(m.Dir, &st); err != nil || st.Bavail*uint64(st.Bsize) < 1<<40 || st.Namelen < 255 {
 		t.Errorf("statfs: %v, %+v", err, st)
@@ -280,6 +291,21 @@ func TestAttributes(t *testing.T) {
 	same(t, "root_dir", tree(t, m.Root), map[string]string{qa: small, "p/datasets/new.csv": small})
 }
 
+// copyRange is copy_file_range(2).
+func copyRange(from, to string) (int, error) {
+	in, err := os.Open(from)
+	if err != nil {
+		return 0, err
+	}
+	defer in.Close() //nolint:errcheck // only read
+	out, err := os.Create(to)
+	if err != nil {
+		return 0, err
+	}
+	defer out.Close() //nolint:errcheck // a copy for nobody
+	return unix.CopyFileRange(int(in.Fd()), nil, int(out.Fd()), nil, 1<<20, 0)
+}
+
 // TestInodesStay: inode numbers, mtime and ctime of everything are the same
 // after a remount and after a kill.
 func TestInodesStay(t *testing.T) {
@@ -289,6 +315,7 @@ func TestInodesStay(t *testing.T) {
 	m.Seed("p/experiments/unread.csv", small)
 	m.Mount()
 	m.Sh(`mkdir -p n/datasets p/dir/sub; cp p/datasets/qa.csv n/datasets/copy.csv; echo x > p/dir/sub/file; ln -s file p/dir/link
+		mkdir -m 700 private; chmod 750 n p/datasets; touch -d 2018-01-01 p/dir/sub p/experiments; mv p/dir/sub p/dir/moved
 		sed -i s/x,1/x,3/ p/datasets/qa.csv; echo z,3 >> n/datasets/copy.csv; touch -d 2019-01-01 n/datasets/copy.csv; chmod 600 p/datasets/qa.csv`)
 	m.Flush()
 	const look = `find . -printf '%i %m %s %T@ %C@ %p\n' | sort`
