@@ -36,7 +36,27 @@ type days struct {
 // RAGASFS_SEED=N just that one.
 func TestDays(t *testing.T) {
 	who := people(t, 2)
-	seeds := []int{}
+	for _, kind := range []string{"rows", "rows without versions", "documents"} {
+		for _, seed := range seedsOf(t) {
+			t.Run(fmt.Sprintf("%s %d", kind, seed), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					form := backends.Rows
+					if kind == "documents" {
+						form = backends.Documents
+					}
+					w := newBubble(t, form, memory.Options{Versionless: kind == "rows without versions"})
+					w.open()
+					d := &days{world: w, rnd: rand.New(rand.NewPCG(uint64(seed), 1)), who: who, rows: map[string]string{}}
+					d.tell()
+				})
+			})
+		}
+	}
+}
+
+// seedsOf are the seeds of the stories to be told.
+func seedsOf(t *testing.T) (seeds []int) {
+	t.Helper()
 	switch one, many := os.Getenv("RAGASFS_SEED"), os.Getenv("RAGASFS_SEEDS"); {
 	case one != "":
 		seed, err := strconv.Atoi(one)
@@ -53,22 +73,7 @@ func TestDays(t *testing.T) {
 			seeds = append(seeds, i+1)
 		}
 	}
-	for _, kind := range []string{"rows", "rows without versions", "documents"} {
-		for _, seed := range seeds {
-			t.Run(fmt.Sprintf("%s %d", kind, seed), func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) {
-					form := backends.Rows
-					if kind == "documents" {
-						form = backends.Documents
-					}
-					w := newBubble(t, form, memory.Options{Versionless: kind == "rows without versions"})
-					w.open()
-					d := &days{world: w, rnd: rand.New(rand.NewPCG(uint64(seed), 1)), who: who, rows: map[string]string{}}
-					d.tell()
-				})
-			})
-		}
-	}
+	return seeds
 }
 
 func (d *days) tell() {
