@@ -49,10 +49,23 @@ func (c *Cache) listAll(ctx context.Context) error {
 		missing = append(missing, lacks...)
 	}
 	c.vanished(missing)
+	c.emptied()
 	if failed == nil {
 		c.health.succeeded()
 	}
 	return failed
+}
+
+// emptied lets those projects go that the store has not any more, once none of
+// their tables is left.
+func (c *Cache) emptied() {
+	c.names.Lock()
+	defer c.names.Unlock()
+	for name, p := range c.projects {
+		if p.lacks && p.rec.InStore && !p.rec.Removed {
+			c.projectVanishedLocked(name, p)
+		}
+	}
 }
 
 // list lists a scope, again if a project has got another name in the store
@@ -99,7 +112,7 @@ func (c *Cache) takeProjects(entries []backends.Entry, started time.Time) (names
 			c.projects[name] = p
 			fresh = true
 		}
-		seen[p] = true
+		seen[p], p.lacks = true, false
 		if p.rec.Removed {
 			continue
 		}
@@ -117,6 +130,7 @@ func (c *Cache) takeProjects(entries []backends.Entry, started time.Time) (names
 	}
 	for name, p := range c.projects {
 		if !seen[p] && p.rec.InStore && !p.rec.Removed && p.madeAt.Before(started) {
+			p.lacks = true
 			missing = append(missing, c.projectVanishedLocked(name, p)...)
 		}
 	}

@@ -31,6 +31,7 @@ type project struct {
 	tables map[backends.Kind]map[string]*Table // by shown name without ".csv"
 	madeAt time.Time                           // when it was made or renamed in the store from here
 	drops  []time.Time                         // when tables went that others had deleted
+	lacks  bool                                // the last list of projects does not have it
 	event  time.Time                           // while it is fresh: when something was last made or written in it
 	maker  process                             // while it is fresh: who made a directory in it last
 	busy   bool                                // while it is fresh: a file in it was open at the last look
