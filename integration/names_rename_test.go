@@ -295,10 +295,13 @@ func TestProjectRename(t *testing.T) {
 		if got := m.Calls().rows(); got != (calls{}) {
 			t.Errorf("sent %+v", got)
 		}
-		for name, errno := range map[string]syscall.Errno{"a\tb": syscall.EINVAL, "RENAMED": 0} {
-			err := os.Rename(m.Path("renamed"), m.Path(name))
-			if got := errnoOf(err); got != errno {
-				t.Errorf("rename to %q: %v", name, got)
+		for _, to := range []struct { // in this order: the second one succeeds
+			name  string
+			errno syscall.Errno
+		}{{"a\tb", syscall.EINVAL}, {"RENAMED", 0}} {
+			err := os.Rename(m.Path("renamed"), m.Path(to.name))
+			if got := errnoOf(err); got != to.errno {
+				t.Errorf("rename to %q: %v", to.name, got)
 			}
 		}
 		m.Flush()

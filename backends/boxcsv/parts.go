@@ -16,9 +16,23 @@ import (
 	"github.com/ragasfs/ragasfs/backends/csvstore"
 )
 
+// errSessionGone: Box has given up an upload session. Nothing of it counts.
+var errSessionGone = errors.New("the upload session is gone")
+
 // uploadParts sends a document in parts. Nothing of it counts before the
-// commit, so parts may be sent again.
+// commit, so parts may be sent again, and all of them in another session.
 func (c *client) uploadParts(ctx context.Context, t target, document backends.Document) (stored, error) {
+	const mostSessions = 3
+	for attempt := 1; ; attempt++ {
+		sent, err := c.uploadSession(ctx, t, document)
+		if errors.Is(err, errSessionGone) && attempt < mostSessions && ctx.Err() == nil {
+			continue
+		}
+		return sent, err
+	}
+}
+
+func (c *client) uploadSession(ctx context.Context, t target, document backends.Document) (stored, error) {
 	s, err := c.openSession(ctx, t, document.Size)
 	if err != nil {
 		return stored{}, err
@@ -29,7 +43,9 @@ func (c *client) uploadParts(ctx context.Context, t target, document backends.Do
 		err = up.flush()
 	}
 	if err != nil {
-		c.abort(ctx, s)
+		if !errors.Is(err, errSessionGone) {
+			c.abort(ctx, s)
+		}
 		return stored{}, err
 	}
 	whole := up.whole.Sum(nil)
@@ -134,6 +150,7 @@ func (c *client) putPart(ctx context.Context, p *partWriter) (part, error) {
 		},
 	}
 	var sent part
+	var gone error
 	err := c.repeat(ctx, func() error {
 		var answer struct {
 			Part part `json:"part"`
@@ -145,13 +162,18 @@ func (c *client) putPart(ctx context.Context, p *partWriter) (part, error) {
 		if err == nil || ctx.Err() != nil {
 			return err
 		}
+		var failed *apiError
+		if errors.As(err, &failed) && (failed.status == http.StatusGone || failed.status == http.StatusNotFound) {
+			gone = fmt.Errorf("%w: %w: %w", backends.ErrUnavailable, errSessionGone, errors.New(failed.Error()))
+			return nil // another try with it makes no sense
+		}
 		if there, ok := c.findPart(ctx, p, hex.EncodeToString(sum[:])); ok {
 			sent = there
 			return nil
 		}
 		return err
 	})
-	return sent, err
+	return sent, errors.Join(err, gone)
 }
 
 func (c *client) findPart(ctx context.Context, p *partWriter, sum string) (part, bool) {
