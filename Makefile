@@ -48,7 +48,7 @@ soak: deps venv
 # What takes an hour, or measures time: on a machine with nothing else to do.
 full: deps venv
 	RAGASFS_FULL=1 $(GO) test -run 'TestContract|TestColdLoad' -timeout 0 -v ./backends/ragasapp
-	RAGASFS_FULL=1 $(GO) test -run 'TestRagasApp(Latency|Growth)' -timeout 0 -v ./integration
+	RAGASFS_FULL=1 $(GO) test -run 'TestRagasApp(Latency|Growth)|TestBoxTwoMounts' -timeout 0 -v ./integration
 	RAGASFS_SOAK=6 $(GO) test -run TestRagasAppFaultMatrix -timeout 0 -v ./integration
 
 cover: deps venv

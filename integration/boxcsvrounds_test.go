@@ -3,26 +3,19 @@ package integration
 import (
 	"fmt"
 	"os"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
 )
 
 // boxRounds is how many rounds two mounts edit one table at the same time: a few,
-// or $RAGASFS_BOX_ROUNDS. A quarter as many more have a third writer.
-func boxRounds(t *testing.T) int {
-	t.Helper()
-	const few = 8
-	text := os.Getenv("RAGASFS_BOX_ROUNDS")
-	if text == "" {
-		return few
+// or 200 with RAGASFS_FULL=1. A quarter as many more have a third writer.
+func boxRounds() int {
+	const few, all = 8, 200
+	if os.Getenv("RAGASFS_FULL") != "" {
+		return all
 	}
-	n, err := strconv.Atoi(text)
-	if err != nil || n <= 0 {
-		t.Fatalf("RAGASFS_BOX_ROUNDS=%s is no number of rounds", text)
-	}
-	return n
+	return few
 }
 
 // roundsTable is a table with a row for each writer and round.
@@ -76,7 +69,7 @@ func sendTogether(t *testing.T, box *boxPeer, mounts [2]*mounted) {
 // and nothing is there twice.
 func TestBoxTwoMounts(t *testing.T) {
 	t.Parallel()
-	rounds := boxRounds(t)
+	rounds := boxRounds()
 	more := max(rounds/4, 2)
 	box := startBox(t)
 	box.put(boxTable, roundsTable("ABC", rounds+more))

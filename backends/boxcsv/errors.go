@@ -63,6 +63,9 @@ func failureOf(status int, header http.Header, body []byte, writes bool) error {
 		status: status, code: wire.Code, message: wire.Message, requestID: wire.RequestID,
 		conflict: wire.conflict(), meaning: meaningOf(status, wire.Code, writes),
 	}
+	if id := header.Get("Box-Request-Id"); id != "" && id != failed.requestID { // another one, for Box's support
+		failed.requestID = strings.TrimPrefix(failed.requestID+", "+id, ", ")
+	}
 	if len(wire.Context.Errors) > 0 && wire.Context.Errors[0].Message != "" {
 		failed.message += ": " + wire.Context.Errors[0].Message
 	}

@@ -334,3 +334,13 @@ func TestErrorsOfGateways(t *testing.T) {
 		t.Errorf("502 after a write: %v, want unknown", err)
 	}
 }
+
+// F20: who may not read events is told so, and is no case for new credentials.
+func TestWatchWithoutTheRight(t *testing.T) {
+	box := openBox(t)
+	box.fault(t, faults.Rule{Path: "/events", Action: faults.Status, Status: http.StatusForbidden})
+	err := box.Watch(t.Context(), func(backends.Ref) {})
+	if !errors.Is(err, backends.ErrUnsupported) || errors.Is(err, backends.ErrAuth) {
+		t.Errorf("error %v, want that it is not supported", err)
+	}
+}

@@ -75,6 +75,11 @@ func (w *watcher) page(ctx context.Context, position text) (events, error) {
 		method: http.MethodGet, url: w.b.client.hosts.api + "/events",
 		query: url.Values{"stream_type": {"changes"}, "stream_position": {string(position)}, "limit": {"500"}},
 	}, &got)
+	var failed *apiError
+	if errors.As(err, &failed) && failed.status == http.StatusForbidden {
+		// These credentials are good for files, not for events.
+		err = fmt.Errorf("%w: %w", backends.ErrUnsupported, errors.New(failed.Error()))
+	}
 	if err == nil && got.Next == "" {
 		err = incomplete("the event stream has no position")
 	}

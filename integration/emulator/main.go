@@ -4,6 +4,7 @@
 //
 //	go run ./integration/emulator memory --listen unix:PATH
 //	go run ./integration/emulator ragas/app --listen 127.0.0.1:8087 --token test-token
+//	go run ./integration/emulator box/csv --listen 127.0.0.1:8088 --token test-token
 package main
 
 import (
