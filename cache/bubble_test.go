@@ -173,6 +173,9 @@ type diskFault struct {
 // ask is disk.FS.Fail.
 func (w *world) ask(label, _ string) error {
 	w.diskAsked.Store(label, true)
+	if w.disk != nil {
+		w.disk(label)
+	}
 	f := w.diskFault.Load()
 	if f == nil || f.label != label {
 		return nil

@@ -178,7 +178,7 @@ func (t *Table) copyAwayLocked(gen uint64, n int64) (back func(), err error) {
 	if _, err := t.c.disk.Copy("unshare:copy", t.genPath(to), t.genPath(gen), n); err != nil {
 		return func() {}, fmt.Errorf("%s: keeping the last content before it is overwritten: %w", t.path(), err)
 	}
-	t.unsafeLocked(t.genPath(to))
+	t.unsafeLocked(t.genPath(to), true)
 	for src := range t.sources {
 		if src.gen == gen {
 			if err := src.moveLocked(to); err != nil {

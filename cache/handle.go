@@ -157,6 +157,10 @@ func (h *Handle) Flush(ctx context.Context, caller Caller) error {
 
 // Fsync is fsync(2): a power cut loses nothing of what was written.
 func (h *Handle) Fsync(ctx context.Context, _ bool) error {
+	var then unix.Stat_t
+	if err := unix.Fstat(int(h.fd.Fd()), &then); err != nil {
+		return os.NewSyscallError("fstat", err)
+	}
 	if err := h.file.c.disk.Sync("fsync:content", h.fd); err != nil {
 		h.failed.Store(true)
 		return err
@@ -165,7 +169,7 @@ func (h *Handle) Fsync(ctx context.Context, _ bool) error {
 	if t == nil || !h.writable {
 		return nil
 	}
-	return t.syncHandle(ctx, h)
+	return t.syncHandle(ctx, h, &then)
 }
 
 // Allocate reserves space (fallocate without a mode).

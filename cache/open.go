@@ -214,7 +214,7 @@ func (t *Table) newSaveLocked(s save, x content) error {
 	t.rec.Save = s
 	t.rec.L = x
 	t.rec.Evicted = nil
-	t.unsafeLocked(t.genPath(x.Gen))
+	t.unsafeLocked(t.genPath(x.Gen), x.Gen != old.L.Gen)
 	t.rec.Error = ""
 	if !s.Open || x.Gen != old.L.Gen {
 		t.rec.Kept, t.rec.KeptSave, t.rec.Rewritten = content{}, save{}, s.Open
@@ -224,7 +224,7 @@ func (t *Table) newSaveLocked(s save, x content) error {
 	}
 	t.quiet = s.Time
 	if err := t.saveLocked(state.Normal); err != nil {
-		t.rec.Save, t.rec.L = old.Save, old.L // noticed again by the next who looks
+		t.rec.Save, t.rec.L, t.rec.Evicted = old.Save, old.L, old.Evicted // noticed again by the next who looks
 		t.rec.Kept, t.rec.KeptSave, t.rec.Rewritten = old.Kept, old.KeptSave, old.Rewritten
 		t.protectLocked()
 		return err
@@ -291,13 +291,16 @@ func (t *Table) otherWriters(h *Handle) []*Handle {
 	return others
 }
 
-// syncHandle is fsync(2), after the bytes are on disk.
-func (t *Table) syncHandle(ctx context.Context, h *Handle) error {
-	if err := t.makeSafe(); err != nil {
-		return fmt.Errorf("%s: fsync: %w", t.path(), err)
-	}
+// syncHandle is fsync(2), after the bytes are on disk as they were then.
+func (t *Table) syncHandle(ctx context.Context, h *Handle, then *unix.Stat_t) error {
 	t.mu.Lock()
 	_, err := t.savedLocked(h.file, h)
+	t.bytesSyncedLocked(h.file, then)
+	t.mu.Unlock()
+	if err == nil {
+		err = t.makeSafe()
+	}
+	t.mu.Lock()
 	mine := t.rec.Gone == nil && t.rec.L.Gen == h.file.tgenNow()
 	if err == nil && mine {
 		t.rec.Save.Synced = true

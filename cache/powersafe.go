@@ -7,6 +7,8 @@ import (
 	"maps"
 	"os"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/ragasfs/ragasfs/cache/state"
 )
 
@@ -15,38 +17,48 @@ import (
 // of the table's record; what no such commit needs is synced in the background,
 // before all facts are made power safe.
 
-// unsafeLocked notes that a file of the table has bytes, or is a name, that a
-// power cut could take away.
-func (t *Table) unsafeLocked(path string) {
-	if t.unsafe == nil {
-		t.unsafe = map[string]bool{}
-	}
-	t.unsafe[path] = true
+// unsafeFile is what of a file a power cut could take away.
+type unsafeFile struct {
+	seq   uint64 // of the note: one that came while the file was being synced stays
+	name  bool
+	bytes bool
 }
 
+// unsafeLocked notes that a power cut could take away what was written to a file of
+// the table, and with name also that there is one.
+func (t *Table) unsafeLocked(path string, name bool) {
+	if t.unsafe == nil {
+		t.unsafe = map[string]unsafeFile{}
+	}
+	t.unsafeSeq++
+	t.unsafe[path] = unsafeFile{seq: t.unsafeSeq, name: name || t.unsafe[path].name, bytes: true}
+}
+
+// noteUnsafe is unsafeLocked for a new file.
 func (t *Table) noteUnsafe(path string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.unsafeLocked(path)
+	t.unsafeLocked(path, true)
 }
 
 // makeSafe syncs all files of the table that are not power safe. It is called
 // without locks before work that ends in a commit at Full, so that little is left
-// to do under the lock (saveWithLocked).
+// to do under the lock (saveAtLocked).
 func (t *Table) makeSafe() error {
 	t.mu.Lock()
-	paths := t.unsafe
-	t.unsafe = nil
+	files := maps.Clone(t.unsafe)
 	t.mu.Unlock()
-	err := t.c.syncFiles(t.dir, paths)
-	if err != nil {
-		t.mu.Lock()
-		defer t.mu.Unlock()
-		for path := range paths {
-			t.unsafeLocked(path)
+	if err := t.c.syncFiles(t.dir, files); err != nil {
+		return err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for path, f := range files {
+		if t.unsafe[path].seq == f.seq {
+			delete(t.unsafe, path)
 		}
 	}
-	return err
+	return nil
 }
 
 // makeSafeLocked is makeSafe with the lock held.
@@ -58,15 +70,32 @@ func (t *Table) makeSafeLocked() error {
 	return err
 }
 
+// bytesSyncedLocked notes that a program has synced L as it was then. What is noted
+// of L must be just that.
+func (t *Table) bytesSyncedLocked(f *File, then *unix.Stat_t) {
+	last := &t.rec.Save
+	if f != t.files[t.rec.L.Gen] || then.Size != last.Len || then.Mtim.Nano() != last.Mtime || then.Ctim.Nano() != last.Ctime {
+		return
+	}
+	path := t.genPath(t.rec.L.Gen)
+	switch entry, noted := t.unsafe[path]; {
+	case noted && entry.name:
+		entry.bytes = false
+		t.unsafe[path] = entry
+	case noted:
+		delete(t.unsafe, path)
+	}
+}
+
 // recoveredLocked notes that it is not known of any file of the table whether it
 // is power safe.
 func (t *Table) recoveredLocked() {
 	for _, x := range append(t.refsLocked(), &t.rec.L) {
 		if x.Gen != 0 {
-			t.unsafeLocked(t.genPath(x.Gen))
+			t.unsafeLocked(t.genPath(x.Gen), true)
 		}
 		if x.Keys != 0 {
-			t.unsafeLocked(t.keysPath(x.Keys))
+			t.unsafeLocked(t.keysPath(x.Keys), true)
 		}
 	}
 }
@@ -83,15 +112,20 @@ func (c *Cache) syncContents() error {
 	return failed
 }
 
-// syncFiles syncs files of one directory, and their names.
-func (c *Cache) syncFiles(dir string, paths map[string]bool) error {
-	if len(paths) == 0 {
-		return nil
-	}
-	for path := range maps.Keys(paths) {
+// syncFiles syncs files of one directory, and their names where that is needed.
+func (c *Cache) syncFiles(dir string, files map[string]unsafeFile) error {
+	names := false
+	for path, f := range files {
+		names = names || f.name
+		if !f.bytes {
+			continue
+		}
 		if err := c.syncFile(path); err != nil {
 			return err
 		}
+	}
+	if !names {
+		return nil
 	}
 	err := c.disk.SyncDir("safe:dir", dir)
 	if errors.Is(err, fs.ErrNotExist) {

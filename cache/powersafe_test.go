@@ -229,3 +229,27 @@ func TestLoadWaitsForNoSync(t *testing.T) {
 		}
 	})
 }
+
+// fsync of a file that is open anyway costs one sync of its bytes, and one of names
+// only if it is new.
+func TestFsyncSyncsOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newBubble(t, backends.Documents, memory.Options{})
+		w.open()
+		syncs := map[string]int{}
+		w.disk = func(label string) { syncs[label]++ }
+		p := w.start("qa.csv", truncating, me())
+		p.write("q,a\n1,one\n")
+		must(t, p.h.Fsync(t.Context(), false))
+		if got := fmt.Sprint(syncs["fsync:content"], syncs["safe:content"], syncs["safe:dir"]); got != "1 0 1" {
+			t.Errorf("the first fsync syncs %s times", got)
+		}
+		clear(syncs)
+		p.write("2,two\n")
+		must(t, p.h.Fsync(t.Context(), false))
+		p.close()
+		if got := fmt.Sprint(syncs["fsync:content"], syncs["safe:content"], syncs["safe:dir"]); got != "1 0 0" {
+			t.Errorf("the second fsync syncs %s times", got)
+		}
+	})
+}

@@ -92,7 +92,7 @@ func (s *shot) copyLocked() error {
 	if _, err := s.t.c.disk.Copy("freeze:copy", s.t.genPath(to), s.t.genPath(s.held.Gen), s.held.Len); err != nil {
 		return err
 	}
-	s.t.unsafeLocked(s.t.genPath(to))
+	s.t.unsafeLocked(s.t.genPath(to), true)
 	s.held.Gen = to
 	return nil
 }

@@ -58,9 +58,10 @@ type Table struct {
 		seq  uint64
 		rows int64
 	}
-	madeAt time.Time       // when it was made or renamed in the store from here
-	unsafe map[string]bool // files that a power cut could take away (powersafe.go)
-	parked []parkedRecord
+	madeAt    time.Time             // when it was made or renamed in the store from here
+	unsafe    map[string]unsafeFile // files that a power cut could take away (powersafe.go)
+	unsafeSeq uint64
+	parked    []parkedRecord
 
 	dropped bool // forgotten: no longer a table of the cache
 

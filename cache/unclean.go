@@ -139,7 +139,7 @@ func (t *Table) ownFileLocked(size int64) error {
 		}
 	}
 	r.L.Gen = to
-	t.unsafeLocked(t.genPath(to))
+	t.unsafeLocked(t.genPath(to), true)
 	r.Save.Mtime, r.Save.Ctime = st.Mtim.Nano(), st.Ctim.Nano()
 	return t.saveLocked(state.Normal)
 }

@@ -38,6 +38,7 @@ type world struct {
 
 	diskFault atomic.Pointer[diskFault] // in a bubble
 	diskAsked sync.Map                  // in a bubble: labels of disk calls
+	disk      func(label string)        // in a bubble: is told of each
 	stateDir  string
 	config    Config // what is set here is used at the next open
 	backend   func(backends.Backend) backends.Backend
