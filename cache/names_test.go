@@ -61,7 +61,7 @@ func (w *world) names(dir string) []string {
 func (w *world) readAt(p string) string {
 	w.t.Helper()
 	var h *Handle
-	err := error(ErrStale)
+	err := ErrStale
 	for range 5 {
 		node, lerr := w.c.Lookup(w.t.Context(), path.Dir(p), path.Base(p))
 		must(w.t, lerr)
