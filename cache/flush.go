@@ -186,7 +186,7 @@ func (t *Table) pendingLocked() bool {
 	case r.Gone != nil:
 		held, _ := goneReason(t, r.Gone)
 		return !held && !t.dropped && !t.c.isOther()
-	case t.c.isOther():
+	case t.c.isOther(), r.Vanished != nil: // a second listing decides
 		return false
 	case r.NewName != "":
 		return true

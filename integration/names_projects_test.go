@@ -251,3 +251,39 @@ func TestViewsAreNotListed(t *testing.T) {
 		t.Error("it is in a project")
 	}
 }
+
+// TestGoneFromTheStore: a table that others delete goes, its content to the
+// history; too many at once, and one with unsent edits, are not believed.
+func TestGoneFromTheStore(t *testing.T) {
+	eachStore(t, func(t *testing.T, m *mounted, s shelf) {
+		want := map[string]string{}
+		for i := range 7 {
+			name := fmt.Sprintf("p/datasets/t%d.csv", i)
+			want[name] = rowsOf(3 + i)
+			s.put(name, want[name])
+		}
+		m.Mount("write_back=manual")
+		m.Sh("cat p/datasets/* > /dev/null")
+		s.drop("p/datasets/t0.csv")
+		m.must("refresh", m.Dir)
+		delete(want, "p/datasets/t0.csv")
+		same(t, "one is gone", m.shown(), want)
+		if kept := m.kept("history", "t0"); !slices.Contains(kept, rowsOf(3)) {
+			t.Errorf("the history has %q", kept)
+		}
+		m.appendLines("p/datasets/t1.csv", "q9,a9\n")
+		want["p/datasets/t1.csv"] += "q9,a9\n"
+		s.drop("p/datasets/t1.csv")
+		m.Run("refresh", m.Dir)
+		same(t, "one with unsent edits is gone", m.shown(), want)
+		for i := 2; i < 6; i++ {
+			s.drop(fmt.Sprintf("p/datasets/t%d.csv", i))
+		}
+		m.Run("refresh", m.Dir)
+		same(t, "most are gone", m.shown(), want)
+		m.Run("unmount", m.Dir)
+		m.Mount("write_back=manual")
+		m.Run("refresh", m.Dir)
+		same(t, "after a remount", m.shown(), want)
+	})
+}
