@@ -63,7 +63,7 @@ func seedsOf(t *testing.T) (seeds []int) {
 		must(t, err)
 		seeds = append(seeds, seed)
 	default:
-		n := 6
+		n := 3
 		if many != "" {
 			var err error
 			n, err = strconv.Atoi(many)
