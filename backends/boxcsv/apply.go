@@ -27,6 +27,7 @@ func (b *Backend) apply(ctx context.Context, batch backends.Batch) (item, error)
 	if err != nil {
 		return item{}, err
 	}
+	defer b.tree.writes(string(base.ID))()
 	// The etag moves with renames and descriptions, too: as long as the content
 	// is the one that was meant, the upload is tried with the new one.
 	const mostAttempts = 5

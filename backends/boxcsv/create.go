@@ -99,7 +99,6 @@ func (b *Backend) createTable(ctx context.Context, request backends.Create) (bac
 	if err != nil {
 		return backends.Entry{}, err
 	}
-	b.tree.madeHere(file)
 	entry, isTable := tableEntry(ref, file)
 	if !isTable {
 		return entry, fmt.Errorf("Box has made %q: %w", file.Name, backends.ErrUnknown) //nolint:staticcheck // a name
@@ -118,7 +117,7 @@ func (b *Backend) createFile(ctx context.Context, ref backends.Ref, name string,
 		if err != nil {
 			return item{}, err
 		}
-		sent, err := b.client.upload(ctx, target{folder: folder, name: name}, document)
+		sent, err := b.uploadNew(ctx, target{folder: folder, name: name}, document)
 		switch {
 		case err == nil:
 			return sent.item, nil
@@ -132,6 +131,16 @@ func (b *Backend) createFile(ctx context.Context, ref backends.Ref, name string,
 		}
 		return item{}, err
 	}
+}
+
+// uploadNew uploads a new file and remembers it.
+func (b *Backend) uploadNew(ctx context.Context, t target, document backends.Document) (stored, error) {
+	defer b.tree.writes(t.folder)()
+	sent, err := b.client.upload(ctx, t, document)
+	if err == nil {
+		b.tree.madeHere(sent.item)
+	}
+	return sent, err
 }
 
 // adopt looks whether a file whose upload was not answered is there. One with
@@ -148,5 +157,6 @@ func (b *Backend) adopt(ctx context.Context, folder, name, sum string, cause err
 	if err != nil || file.SHA1 != sum || file.Name != name {
 		return item{}, cause
 	}
+	b.tree.madeHere(file)
 	return file, nil
 }

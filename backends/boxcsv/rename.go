@@ -33,6 +33,7 @@ func (b *Backend) renameTable(ctx context.Context, ref backends.Ref, name string
 	if err != nil {
 		return backends.Entry{}, err
 	}
+	defer b.tree.writes(id)()
 	file, err := b.client.rename(ctx, typeFile, id, to)
 	b.tree.forgetFile(id)
 	if errors.Is(err, backends.ErrUnknown) && ctx.Err() == nil {

@@ -1,6 +1,7 @@
 package boxcsv
 
 import (
+	"context"
 	"sync"
 	"time"
 
@@ -22,6 +23,13 @@ type tree struct {
 	files    map[string]item   // by id
 	made     map[string]time.Time
 	removed  map[string]time.Time
+	writing  map[string]*writing // by id of the file, or of the folder that gets a new one
+}
+
+// writing is a write of ours whose answer has not come yet.
+type writing struct {
+	n    int
+	done chan struct{} // closed when there is none any more
 }
 
 // place is where tables of a kind are.
@@ -34,6 +42,46 @@ func newTree(root string) *tree {
 	return &tree{
 		root: root, projects: map[string]string{}, folders: map[string]place{}, kinds: map[place]string{},
 		files: map[string]item{}, made: map[string]time.Time{}, removed: map[string]time.Time{},
+		writing: map[string]*writing{},
+	}
+}
+
+// writes notes that a write begins; ended is called when its answer is noted.
+func (t *tree) writes(id string) (ended func()) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	w := t.writing[id]
+	if w == nil {
+		w = &writing{done: make(chan struct{})}
+		t.writing[id] = w
+	}
+	w.n++
+	return func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		if w.n--; w.n == 0 {
+			close(w.done)
+			delete(t.writing, id)
+		}
+	}
+}
+
+// settled waits, for a moment, until no write of ours is under way: the event that
+// tells of it comes before its answer at times, and would pass for somebody else's.
+func (t *tree) settled(ctx context.Context, id string) {
+	const moment = 5 * time.Second
+	t.mu.Lock()
+	w := t.writing[id]
+	t.mu.Unlock()
+	if w == nil {
+		return
+	}
+	timer := time.NewTimer(moment)
+	defer timer.Stop()
+	select {
+	case <-w.done:
+	case <-timer.C:
+	case <-ctx.Done():
 	}
 }
 

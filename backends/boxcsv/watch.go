@@ -113,6 +113,10 @@ func (w *watcher) drain(ctx context.Context) error {
 				clear(w.seen)
 			}
 			w.seen[e.ID], isNew = true, true
+			if e.Source != nil {
+				w.b.tree.settled(ctx, string(e.Source.ID))
+				w.b.tree.settled(ctx, e.Source.parentID())
+			}
 			if ref, interesting := w.b.refOf(e); interesting {
 				w.changed(ref)
 			}
