@@ -230,7 +230,9 @@ type Loaded struct {
 
 	Document io.ReadCloser // document stores; nil in row stores
 
-	Columns []table.Column        // row stores, without the id column
+	// Columns of row stores, without the id column. Their types are final when
+	// all rows have been taken: some stores learn them from what the cells hold.
+	Columns []table.Column
 	Rows    iter.Seq2[Row, error] // row stores; the order is the store's and stable
 
 	Close func() error // releases what Rows uses; never nil

@@ -37,6 +37,13 @@ func public(columns []column) []table.Column {
 	return shown
 }
 
+// retype says in public columns how their cells are compared by now.
+func retype(shown []table.Column, columns []column) {
+	for i := range columns {
+		shown[i].Type = columns[i].compared()
+	}
+}
+
 func named(columns []column, name string) int {
 	return slices.IndexFunc(columns, func(c column) bool { return c.shown == name })
 }

@@ -1,6 +1,7 @@
 package ragasapp_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/ragasfs/ragasfs/backends"
@@ -48,5 +49,30 @@ func TestFirstTextAmongNumbers(t *testing.T) {
 		if string(value) == `"007"` {
 			t.Errorf("%s is still %s", key, value)
 		}
+	}
+}
+
+// A big table is given out before all of it is known: what its text columns hold
+// is known when the last row was read.
+func TestKindsOfABigTable(t *testing.T) {
+	b := newBench(t, ragasstore.Switches{MaxPage: 500}, 0, nil)
+	for i := range 2100 {
+		b.put(t, fmt.Sprint("r", i), `["a", "b"]`, fmt.Sprint(i))
+	}
+	loaded, err := b.backend.Load(t.Context(), b.ref)
+	if err != nil {
+		t.Fatal(err)
+	}
+	columns := loaded.Columns
+	if columns[0].Type != table.Text {
+		t.Errorf("before the rows are read: %s", columns[0].Type)
+	}
+	for _, err := range loaded.Rows {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if columns[0].Type != table.JSON || columns[1].Type != table.Number {
+		t.Errorf("after the rows are read: %s and %s", columns[0].Type, columns[1].Type)
 	}
 }

@@ -25,6 +25,7 @@ var errChanged = errors.New("the table changed while it was read")
 // Load implements backends.Backend: one call for the state, one or more for the
 // columns, one for each page. The rows are those of the moment before the first
 // page; if somebody changes or deletes one meanwhile, that is an ErrIncomplete.
+// The types of columns are final when all rows have been read.
 // Where the server can't order by change, only the number of rows is checked.
 func (b *Backend) Load(ctx context.Context, ref backends.Ref) (*backends.Loaded, error) {
 	loaded, err := b.load(ctx, ref)
@@ -54,13 +55,12 @@ func (b *Backend) load(ctx context.Context, ref backends.Ref) (*backends.Loaded,
 		loaded := &backends.Loaded{
 			Version: before.version(), ModTime: before.modified(), Total: int64(before.total),
 			Columns: public(columns), Close: closeAll,
-			Rows: shown(rows, columns),
 		}
+		loaded.Rows = shown(rows, columns, func() { retype(loaded.Columns, columns) })
 		if before.total > smallTable {
 			return loaded, nil
 		}
 		all, err := collect(loaded.Rows)
-		loaded.Columns = public(columns) // what they hold is known now
 		if errors.Is(err, errChanged) && attempt < attempts {
 			continue
 		}
@@ -144,8 +144,9 @@ func given[T any](rows []T) iter.Seq2[T, error] {
 	}
 }
 
-// shown are all rows of a table as they are shown.
-func shown(rows iter.Seq2[wireRow, error], columns []column) iter.Seq2[backends.Row, error] {
+// shown are all rows of a table as they are shown. When the last has been taken
+// it is known what the columns hold, and end is called.
+func shown(rows iter.Seq2[wireRow, error], columns []column, end func()) iter.Seq2[backends.Row, error] {
 	return func(yield func(backends.Row, error) bool) {
 		for w, err := range rows {
 			if err != nil {
@@ -162,6 +163,7 @@ func shown(rows iter.Seq2[wireRow, error], columns []column) iter.Seq2[backends.
 		for i := range columns {
 			columns[i].kinds.complete.Store(true)
 		}
+		end()
 	}
 }
 
