@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/ragasfs/ragasfs/backends"
 	"github.com/ragasfs/ragasfs/cache/state"
 )
 
@@ -16,6 +17,7 @@ import (
 // enough that nobody sees the difference when it is loaded again.
 type evicted struct {
 	Content content // Gen is gone; the file of its keys stays
+	Version backends.Version
 	Mtime   time.Time
 	Mode    uint32
 }
@@ -106,8 +108,9 @@ func (t *Table) evict() (freed int64, err error) {
 	old := t.rec
 	r := &t.rec
 	r.StoreSize, r.StoreRows, r.StoreTime = st.Size, t.rowsLocked(), timeOf(st.Mtim)
-	r.Evicted = &evicted{Content: r.S, Mtime: timeOf(st.Mtim), Mode: st.Mode}
+	r.Evicted = &evicted{Content: r.S, Version: r.Version, Mtime: timeOf(st.Mtim), Mode: st.Mode}
 	r.L, r.S, r.R, r.J, r.Agreed = content{}, content{}, content{}, content{}, nil
+	r.Version = "" // of what is here
 	if err := t.saveLocked(state.Normal); err != nil {
 		t.rec = old
 		return 0, err

@@ -309,7 +309,7 @@ func (t *Table) takeEntry(e backends.Entry) error {
 	if r.Ref == e.Ref && r.Vanished == nil && (r.L.Gen != 0 || r.StoreSize == e.Size && r.StoreTime.Equal(e.ModTime)) && r.Version == e.Version && r.Version != "" {
 		return nil
 	}
-	if r.L.Gen == 0 && (r.Evicted == nil || e.Version == "" || e.Version != r.Version) {
+	if r.L.Gen == 0 && (r.Evicted == nil || e.Version == "" || e.Version != r.Evicted.Version) {
 		changed := r.StoreSize != e.Size || !r.StoreTime.Equal(e.ModTime)
 		r.StoreSize, r.StoreRows, r.StoreTime = e.Size, e.Rows, e.ModTime
 		if changed && t.files[0] != nil {

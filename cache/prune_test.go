@@ -131,7 +131,7 @@ func TestCacheSize(t *testing.T) {
 		}
 		w.wantState("t0.csv", "clean")
 		loads := len(w.gate.made("load"))
-		versioned := w.table("t0.csv").rec.Version != ""
+		versioned := w.table("t1.csv").rec.Version != ""
 		after := w.attr("t0.csv")
 		if versioned && len(w.gate.made("load")) != loads {
 			t.Error("stat loads")
@@ -207,6 +207,40 @@ func TestNotEvicted(t *testing.T) {
 				w.after(inUse + 2*pruneEvery)
 				if n := len(w.contents("t0.csv")); n == 0 {
 					t.Error("it is gone")
+				}
+			})
+		})
+	}
+}
+
+// A save onto an evicted table is an edit of what the store holds.
+func TestSaveOntoEvicted(t *testing.T) {
+	saves := map[string]func(w *world, text string){
+		"rename":   func(w *world, text string) { w.replace("t0.csv", text) },
+		"in place": func(w *world, text string) { w.write("t0.csv", text) },
+		"restart":  func(w *world, text string) { w.reopen(); w.write("t0.csv", text) },
+	}
+	for name, save := range saves {
+		t.Run(name, func(t *testing.T) {
+			inBubbles(t, func(w *world) { w.config.CacheSize, w.config.TTL = 1, time.Minute }, func(t *testing.T, w *world) {
+				w.clean(1)
+				text := w.readBy("t0.csv", Caller{})
+				w.after(inUse + 2*pruneEvery)
+				if n := len(w.contents("t0.csv")); n != 0 {
+					t.Fatalf("%d contents are left", n)
+				}
+				w.gate.set(func(g *gate) { g.calls = nil })
+				save(w, replaced(text, "2,two", "2,zwei"))
+				w.settled()
+				w.settled()
+				w.wantStored("t0.csv", "q,a", "1,"+strings.Repeat("x", 1000), "2,zwei")
+				w.wantState("t0.csv", "clean")
+				rows := 0
+				for _, call := range w.gate.made("apply") {
+					rows += len(call.batch.Changes.Rows)
+				}
+				if rows != 1 {
+					t.Errorf("%d rows were sent", rows)
 				}
 			})
 		})
