@@ -90,3 +90,23 @@ func TestColumnsMerge(t *testing.T) {
 		w.wantState("qa.csv", "clean")
 	})
 }
+
+// A file that is renamed onto a table which was never loaded is an edit of it.
+func TestSaveOntoNeverLoaded(t *testing.T) {
+	inBubbles(t, nil, func(t *testing.T, w *world) {
+		w.elsewhere("qa.csv", "q,a", "1,one", "2,two", "3,three")
+		w.refresh()
+		w.replace("qa.csv", "q,a\n1,one\n2,zwei\n3,three\n")
+		w.settled()
+		w.settled()
+		w.wantStored("qa.csv", "q,a", "1,one", "2,zwei", "3,three")
+		w.wantState("qa.csv", "clean")
+		rows := 0
+		for _, call := range w.gate.made("apply") {
+			rows += len(call.batch.Changes.Rows)
+		}
+		if rows != 1 {
+			t.Errorf("%d rows were sent", rows)
+		}
+	})
+}
