@@ -149,3 +149,34 @@ func shownAs(t testing.TB, value json.RawMessage) string {
 	}
 	return string(value)
 }
+
+// TestRagasAppListsWrittenAnew: a program that parses lists and objects and writes
+// them in its own spelling changes no row but the one that it edits, in a table
+// that is too big to be read at one go.
+func TestRagasAppListsWrittenAnew(t *testing.T) {
+	t.Parallel()
+	py := python(t)
+	m, e := prepareRagas(t)
+	other := newPeer(t, e)
+	columns := columnsOf([2]string{"q", "longText"}, [2]string{"ctx", "longText"}, [2]string{"meta", "longText"}, [2]string{"result", "longText"})
+	other.rows(other.table(other.project("p"), "datasets", "qa", columns), 2500, func(i int) string {
+		return fmt.Sprintf(`{"c-q": "question %d", "c-ctx": ["caf\u00e9, %d", "b"], "c-meta": {"k": [%d.0, null]}, "c-result": %d.50}`, i, i, i, i)
+	})
+	m.Mount()
+	before := e.ragasState(t)["p/datasets/qa"]
+	made := e.callsOf(t, func() {
+		m.Sh(py + ` - <<'PY'
+import json, pandas as pd
+d = pd.read_csv("` + qa + `")
+for column in ["ctx", "meta"]:
+    d[column] = d[column].map(json.loads)
+d.loc[d._row_id == "r77", "ctx"] = d.loc[d._row_id == "r77", "ctx"].map(lambda x: x + ["new"])
+for column in ["ctx", "meta"]:
+    d[column] = d[column].map(json.dumps)
+d.to_csv("` + qa + `", index=False)
+PY`)
+		m.Flush()
+	})
+	checkRowWrites(t, made, before.ID, 0, 1)
+	sameButFor(t, before, e.ragasState(t)["p/datasets/qa"], "r77", "c-ctx", `["café, 77","b","new"]`)
+}
