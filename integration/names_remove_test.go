@@ -95,6 +95,8 @@ func TestUnlinkDeletes(t *testing.T) {
 		if kept := m.kept("history", "unmount"); !slices.Contains(kept, rowsOf(4)+"q5,a5\n") {
 			t.Errorf("the history of unmount.csv has %q", kept)
 		}
+		m.Mount()
+		m.leaveNothing()
 	})
 }
 

@@ -53,6 +53,7 @@ func TestRenameOntoTable(t *testing.T) {
 		}
 		m.Remount()
 		same(t, "the mount", m.shown(), map[string]string{qa: rowsOf(5)})
+		m.leaveNothing()
 	})
 }
 
@@ -295,10 +296,10 @@ func TestProjectRename(t *testing.T) {
 		if got := m.Calls().rows(); got != (calls{}) {
 			t.Errorf("sent %+v", got)
 		}
-		for _, to := range []struct { // in this order: the second one succeeds
+		for _, to := range []struct { // in this order: the last one succeeds
 			name  string
 			errno syscall.Errno
-		}{{"a\tb", syscall.EINVAL}, {"RENAMED", 0}} {
+		}{{"a\tb", syscall.EINVAL}, {".hidden", syscall.EPERM}, {"RENAMED", 0}} {
 			err := os.Rename(m.Path("renamed"), m.Path(to.name))
 			if got := errnoOf(err); got != to.errno {
 				t.Errorf("rename to %q: %v", to.name, got)

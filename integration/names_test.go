@@ -158,6 +158,9 @@ func TestRefusedNames(t *testing.T) {
 func (m *mounted) leaveNothing() {
 	m.t.Helper()
 	m.Unmount()
+	if m.Source != "local/csv" {
+		return
+	}
 	if r := m.TrySh(`cd / && find "$R" -name '.*'`); r.Out != "" {
 		m.t.Errorf("after the unmount root_dir holds\n%s", r.Out)
 	}
