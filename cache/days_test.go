@@ -356,6 +356,7 @@ func (d *days) passes() {
 
 func (d *days) killed() {
 	d.note("ragasfs is killed")
+	d.c.know.wait() // who opened the file in the last millisecond may be forgotten
 	d.crash()
 }
 

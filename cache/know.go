@@ -79,6 +79,23 @@ func (k *knower) run() {
 		case <-sweep.C:
 			k.forgetDead()
 		case <-k.c.ctx.Done():
+			k.rest()
+			return
+		}
+	}
+}
+
+// rest takes what was seen before the end.
+func (k *knower) rest() {
+	for {
+		select {
+		case s := <-k.queue:
+			if s.done != nil {
+				close(s.done)
+				continue
+			}
+			k.take(s)
+		default:
 			return
 		}
 	}

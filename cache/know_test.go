@@ -30,3 +30,21 @@ func TestKnown(t *testing.T) {
 		})
 	}
 }
+
+// What was read just before the cache was closed is known to the next.
+func TestKnownAfterClose(t *testing.T) {
+	inBubblesWith(t, 1, func(t *testing.T, w *world, who []Caller) {
+		w.have("qa.csv", "q,a", "1,one")
+		for range 20 {
+			w.readBy("qa.csv", who[0])
+			id, seen := w.table("qa.csv").id, w.table("qa.csv").rec.L.Arrival
+			w.reopen()
+			known, doubt := w.c.know.of(w.table("qa.csv"), processOf(who[0].TID), ^uint64(0), seen+1)
+			if known != seen || !w.c.know.isKnown(id) {
+				t.Fatalf("it had read arrival %d, known are %d and %d", seen, known, doubt)
+			}
+			w.elsewhere("qa.csv", "q,a", "1,"+newRowID())
+			w.refresh()
+		}
+	})
+}
