@@ -95,6 +95,11 @@ func (d *days) tell() {
 	d.gate.heal()
 	d.readBy("qa.csv", Caller{}) // what nobody uses is not looked at
 	d.after(3 * time.Minute)
+	status, err := d.c.Status("p/datasets/qa.csv")
+	must(d.t, err)
+	if strings.Contains(status.Tables[0].Reason, "The save undoes all that came") {
+		return // the second program had read the table both before and after: a person decides (guard f)
+	}
 	d.check()
 	if d.t.Failed() {
 		d.t.Logf("the story:\n%s", strings.Join(d.story, "\n"))
