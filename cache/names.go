@@ -2,7 +2,6 @@ package cache
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -182,39 +181,6 @@ func (c *Cache) lookupLocked(at place, name string) (Node, error) {
 		return Node{}, &fs.PathError{Op: "lookup", Path: path.Join(at.path, name), Err: fs.ErrNotExist}
 	}
 	return node, err
-}
-
-// backLocked makes the directories behind a project and behind the folders that
-// it shows: as soon as they are there, so that no look at them changes a time.
-func (c *Cache) backLocked(p *project) {
-	dirs := []string{p.rec.Name}
-	for _, k := range backends.Kinds {
-		if p.shows(k) {
-			dirs = append(dirs, path.Join(p.rec.Name, string(k)))
-		}
-	}
-	for _, dir := range dirs {
-		if _, err := os.Lstat(c.scratchPath(dir)); err == nil {
-			continue
-		}
-		if err := c.disk.MkdirAll("scratch:mkdir", c.scratchPath(dir), 0o755); err != nil {
-			c.log.Warn("directory not made", "path", dir, "error", err)
-			continue
-		}
-		up, name := path.Split(dir)
-		c.invalidate(strings.TrimSuffix(up, "/"), name)
-		c.invalidateDir(strings.TrimSuffix(up, "/"))
-	}
-}
-
-// unbackLocked removes the directories behind a project that is gone, and reports
-// whether that was all: what is only on this machine stays.
-func (c *Cache) unbackLocked(name string) bool {
-	for _, k := range backends.Kinds {
-		_ = os.Remove(c.scratchPath(path.Join(name, string(k)))) // not empty, or not there
-	}
-	err := os.Remove(c.scratchPath(name))
-	return err == nil || errors.Is(err, fs.ErrNotExist)
 }
 
 // dirNodeLocked is a project or kind directory. Its mode and times are those of
