@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	systemd "github.com/coreos/go-systemd/v22/daemon"
@@ -75,9 +76,6 @@ func (a *app) openStore(ctx context.Context, plan mountPlan, log *slog.Logger) (
 // openCache opens the state of the store. A daemon that only sends what is left
 // of an earlier mount is asked to hand over.
 func openCache(ctx context.Context, plan mountPlan, opened backends.Opened, dir store.Dir, log *slog.Logger) (*cache.Cache, error) {
-	if err := takeOver(ctx, control.NewClient(dir.Sock()), log); err != nil {
-		return nil, errors.Join(err, opened.Close())
-	}
 	config := plan.options.Cache
 	config.StateDir = plan.stateDir
 	config.Source = plan.factory.Name
@@ -86,7 +84,7 @@ func openCache(ctx context.Context, plan mountPlan, opened backends.Opened, dir 
 	config.ReadOnly = plan.options.ReadOnly
 	config.Options = plan.given
 	config.Log = log
-	c, err := cache.Open(ctx, config)
+	c, err := openAfter(ctx, control.NewClient(dir.Sock()), config)
 	if errors.Is(err, os.ErrPermission) {
 		err = fmt.Errorf("%w; choose another state directory with --state-dir", err)
 	}
@@ -94,6 +92,40 @@ func openCache(ctx context.Context, plan mountPlan, opened backends.Opened, dir 
 		return nil, errors.Join(err, opened.Close())
 	}
 	return c, nil
+}
+
+// openAfter opens the state. If a daemon has it whose mount has ended, it is asked
+// to hand over; right after an unmount it may not know yet that it has ended, or
+// be about to let go.
+func openAfter(ctx context.Context, client *control.Client, config cache.Config) (*cache.Cache, error) {
+	limit, cancel := context.WithTimeout(ctx, handover)
+	defer cancel()
+	for {
+		if err := takeOver(ctx, client, config.Log); err != nil {
+			return nil, err
+		}
+		c, err := cache.Open(ctx, config)
+		if !errors.Is(err, cache.ErrInUse) || !ending(limit, client) {
+			return c, err
+		}
+		again := time.NewTimer(50 * time.Millisecond)
+		select {
+		case <-again.C:
+		case <-limit.Done():
+			again.Stop()
+			return nil, err
+		}
+	}
+}
+
+// ending reports whether the daemon that has the state serves no mount any more.
+func ending(ctx context.Context, client *control.Client) bool {
+	info, err := client.Info(ctx)
+	if err != nil {
+		return ctx.Err() == nil // it does not answer commands: it is just ending, or starting
+	}
+	table, err := fs.MountInfo()
+	return err == nil && !slices.ContainsFunc(table, func(m fs.MountEntry) bool { return m.Mountpoint == info.Mountpoint })
 }
 
 // takeOver waits for the end of a daemon whose mount has ended. One whose mount is
