@@ -6,8 +6,9 @@ import (
 	"github.com/ragasfs/ragasfs/cache"
 )
 
-// FromCache shows a cache as a Tree. Nothing happens here but a change of types.
-func FromCache(c *cache.Cache) Tree { return cacheTree{c} }
+// FromCache shows a cache as a Tree, with its views. Nothing happens here but a
+// change of types.
+func FromCache(c *cache.Cache) Tree { return withViews(cacheTree{c}, c.View) }
 
 type cacheTree struct{ *cache.Cache }
 

@@ -309,8 +309,14 @@ func TestRagasAppConflict(t *testing.T) {
 			if got := m.Read(qa); !strings.Contains(got, "\nr1,ours,1,") {
 				t.Errorf("the file is\n%s", got)
 			}
+			if got := m.Read(".ragasfs/conflicts/" + qa); !strings.Contains(got, "\nr1,q,question 1,theirs,ours,") {
+				t.Errorf("the view of conflicts is\n%s", got)
+			}
 			m.must(verb, m.Path(qa))
 			m.Flush()
+			if entries, err := os.ReadDir(m.Path(".ragasfs/conflicts")); err != nil || len(entries) > 0 {
+				t.Errorf("in the view of conflicts are still %v (%v)", entries, err)
+			}
 			want := map[string]string{"confirm": `"ours" 1`, "discard": `"theirs" 1`}[verb]
 			check("after "+verb, `"question 0" 0`, want, `"also ours" 2`, `"theirs, another cell" 33`)
 			eventually(t, "the file says so", func() bool {
