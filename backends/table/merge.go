@@ -40,6 +40,14 @@ type Merged struct {
 // Rows are known by their keys alone: rows that both sides added under different
 // keys are two rows, also if they are equal.
 func Merge(ours, theirs Changes, resolve func(Conflict) Resolution, equal func(column, a, b string) bool) Merged {
+	if merged, alone := mergeAlone(ours, theirs); alone {
+		return merged
+	}
+	return mergeBoth(ours, theirs, resolve, equal)
+}
+
+// mergeBoth is Merge of any two change sets.
+func mergeBoth(ours, theirs Changes, resolve func(Conflict) Resolution, equal func(column, a, b string) bool) Merged {
 	m := merger{resolve: resolve, equal: equal}
 	if resolve == nil {
 		m.resolve = func(Conflict) Resolution { return Hold }
