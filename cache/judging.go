@@ -47,57 +47,58 @@ func (t *Table) ensureKeys() error {
 }
 
 // judgeAndPush judges L and does what the verdict says. judgeOnly stops before
-// anything is sent (write_back=manual).
-func (t *Table) judgeAndPush(ctx context.Context, what sendable, judgeOnly bool) error {
+// anything is sent (write_back=manual). more: what was added goes on behind that.
+func (t *Table) judgeAndPush(ctx context.Context, what sendable, judgeOnly bool) (more bool, err error) {
 	t.mu.Lock()
 	look := t.rec.InStore && !judgeOnly && (!what.growth || t.rec.Save.Torn || t.rec.Version == "" && t.c.props.CompareAndSwap)
 	t.mu.Unlock()
 	if look {
 		if err := t.bringUpToDate(ctx); err != nil {
-			return err
+			return false, err
 		}
 	}
 	s, err := t.snapshot(what)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer s.close()
 	v, err := judge.Judge(s.input)
 	if err != nil {
-		return fmt.Errorf("%s: reading the save: %w", t.path(), err)
+		return false, fmt.Errorf("%s: reading the save: %w", t.path(), err)
 	}
 	if !s.current() {
 		t.wake(0)
-		return nil // a newer save came: it is judged in its place
+		return false, nil // a newer save came: it is judged in its place
 	}
 	switch v.State {
 	case judge.Invalid:
 		if what.growth {
-			return nil // still being written
+			t.wholeNext(s.rec.Save.Seq)
+			return false, nil // still being written
 		}
-		return t.decide(s, decision{State: "invalid", Reason: v.Problem.Error()})
+		return false, t.decide(s, decision{State: "invalid", Reason: v.Problem.Error()})
 	case judge.Held:
 		if s.rec.Save.Seq == s.rec.CleanSeq {
-			return nil
+			return false, nil
 		}
-		return t.decide(s, decision{State: "held", Rule: string(v.Rule), Reason: v.Reason})
+		return false, t.decide(s, decision{State: "held", Rule: string(v.Rule), Reason: v.Reason})
 	}
 	if err := s.noteConflicts(v); err != nil {
-		return err
+		return false, err
 	}
-	if err := t.notePending(s, v); err != nil {
-		return err
-	}
-	if judgeOnly {
-		return nil
+	if err := t.notePending(s, v); err != nil || judgeOnly {
+		return false, err
 	}
 	if err := t.forgetParked(v.Parked); err != nil {
-		return err
+		return false, err
+	}
+	if what.growth && !s.more {
+		t.wholeNext(s.rec.Save.Seq)
 	}
 	if t.inStore() && v.Merged.Send.Empty() && t.nothingToSend(s, v) {
-		return t.agree(s, v)
+		return s.more, t.agree(s, v)
 	}
-	return t.push(ctx, s, v)
+	return s.more, t.push(ctx, s, v)
 }
 
 // nothingToSend: no row and no column goes out. A document store gets the
@@ -153,6 +154,7 @@ func (t *Table) notePending(s *shot, v *judge.Verdict) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.rec.Pending = countPending(v)
+	t.rec.Pending.Append += s.rest
 	t.rec.Warnings = v.Warnings
 	t.rec.Behind = t.rec.Behind || !v.Merged.Take.Empty()
 	if t.rec.Decision != nil && t.rec.Decision.Op == "" {

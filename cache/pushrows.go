@@ -74,7 +74,7 @@ func (p *rowPush) batch(ctx context.Context, part table.Changes, first int) erro
 			return fmt.Errorf("%s: %w: %w", p.s.rec.path(), backends.ErrUnknown, orUnknown(o.Err))
 		}
 	}
-	t.c.progress(Progress{Path: p.s.rec.path(), Done: int64(first + len(part.Rows)), Left: int64(len(p.v.Merged.Send.Rows) - first - len(part.Rows))})
+	t.c.progress(Progress{Path: p.s.rec.path(), Done: int64(first + len(part.Rows)), Left: int64(len(p.v.Merged.Send.Rows) + p.s.rest - first - len(part.Rows))})
 	return nil
 }
 

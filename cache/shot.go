@@ -16,6 +16,10 @@ type shot struct {
 	t      *Table
 	rec    record // as it was
 	growth bool
+	// more: growth goes on behind what is judged; rest is the number of its complete
+	// records.
+	more bool
+	rest int
 	// Guarded by Table.mu: a writer may make them move.
 	held     content // L as far as it is judged
 	document content // what a document store is to get
@@ -112,9 +116,10 @@ func (s *shot) cutLocked() error {
 	if s.rec.S.Gen == s.held.Gen {
 		start = s.rec.S.Len
 	}
+	inParts := s.t.c.rowStore() && !s.rec.Save.Torn
 	r := table.NewReader(src, start, head.Dialect())
 	end := start
-	for {
+	for n := 0; ; n++ {
 		rec, err := r.Next()
 		if errors.Is(err, io.EOF) {
 			break
@@ -122,7 +127,12 @@ func (s *shot) cutLocked() error {
 		if err != nil {
 			return err
 		}
-		if rec.Ended {
+		switch {
+		case !rec.Ended:
+		case inParts && n >= partRows:
+			s.more = true
+			s.rest++
+		default:
 			end = rec.End
 		}
 	}

@@ -62,6 +62,7 @@ type Table struct {
 	unsafe    map[string]unsafeFile // files that a power cut could take away (powersafe.go)
 	unsafeSeq uint64
 	parked    []parkedRecord
+	wholeSeq  uint64 // the save that is judged as a whole: see parts.go
 
 	dropped bool // forgotten: no longer a table of the cache
 

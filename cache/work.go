@@ -270,7 +270,7 @@ func (t *Table) stepSave(ctx context.Context) (next time.Duration, idle bool) {
 	if !ok || replaces && t.c.hasEarlierSaves(t, before) {
 		return t.c.settle(), false // a program is still writing, or others go first
 	}
-	err := t.judgeAndPush(ctx, what, manual)
+	err := t.pushParts(ctx, what, manual)
 	if again := errors.Is(err, backends.ErrConflict) || errors.Is(err, backends.ErrUnknown); again && t.atOnce() {
 		t.c.log.Info("push to be repeated", "path", t.path(), "reason", err)
 		return time.Millisecond, false
@@ -339,7 +339,7 @@ func (t *Table) sendableLocked(forced bool) (sendable, bool) {
 		}
 	}
 	if !writing {
-		return sendable{growth: t.rec.Save.Torn}, true
+		return sendable{growth: t.rec.Save.Torn || t.inPartsLocked()}, true
 	}
 	grows := t.rec.S.Gen == t.rec.L.Gen && t.rec.S.Len > 0
 	if grows {
