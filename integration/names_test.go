@@ -322,6 +322,7 @@ func TestInodesStay(t *testing.T) {
 		mkdir -m 700 private; chmod 750 n p/datasets; touch -d 2018-01-01 p/dir/sub p/experiments; mv p/dir/sub p/dir/moved
 		sed -i s/x,1/x,3/ p/datasets/qa.csv; echo z,3 >> n/datasets/copy.csv; touch -d 2019-01-01 n/datasets/copy.csv; chmod 600 p/datasets/qa.csv`)
 	m.Flush()
+	m.Sh("for d in n/experiments private/datasets private/experiments p/dir; do until [ -d $d ]; do sleep 0.05; done; done")
 	const look = `find . -printf '%i %m %s %T@ %C@ %p\n' | sort`
 	before := m.Sh(look)
 	m.Remount()
