@@ -87,6 +87,7 @@ func newClient(o clientOptions) *client {
 		DialContext:         (&net.Dialer{Timeout: o.timeout, KeepAlive: idle / 3}).DialContext,
 		TLSHandshakeTimeout: o.timeout,
 		MaxIdleConnsPerHost: connections,
+		MaxConnsPerHost:     connections, // or one is dialled beside one that is just getting free
 		IdleConnTimeout:     idle,
 		ForceAttemptHTTP2:   true,
 	}
