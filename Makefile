@@ -29,7 +29,7 @@ test: deps venv
 # The race detector needs a C compiler. The daemons under test are built with it too.
 race: deps venv
 	bash scripts/deps.sh gcc libc6-dev
-	CGO_ENABLED=1 $(GO) test -count=1 -race -shuffle=on -timeout 30m ./...
+	CGO_ENABLED=1 $(GO) test -count=1 -race -shuffle=on -timeout 60m ./...
 
 lint: $(LINT)
 	test -z "$$(gofmt -l .)" || { gofmt -l .; exit 1; }
