@@ -60,41 +60,6 @@ type Cache struct {
 	inoTaken map[uint64]bool     // inode numbers that tables show
 }
 
-type invalidatorBox struct{ Invalidator }
-
-// waitGroup is a sync.WaitGroup that may be added to at any time.
-type waitGroup struct {
-	mu   sync.Mutex
-	n    int
-	idle chan struct{}
-}
-
-func (w *waitGroup) Add(int) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.n == 0 {
-		w.idle = make(chan struct{})
-	}
-	w.n++
-}
-
-func (w *waitGroup) Done() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.n--; w.n == 0 {
-		close(w.idle)
-	}
-}
-
-func (w *waitGroup) Wait() {
-	w.mu.Lock()
-	idle, n := w.idle, w.n
-	w.mu.Unlock()
-	if n > 0 {
-		<-idle
-	}
-}
-
 // pushSlots is how many tables are sent at the same time, sizeSlots how many are
 // loaded because their size was asked for.
 const (
@@ -309,50 +274,6 @@ func (c *Cache) slot(ctx context.Context) (release func(), err error) {
 		return func() { <-c.slots }, nil
 	case <-ctx.Done():
 		return nil, ctx.Err()
-	}
-}
-
-// SetInvalidator is called once, before the first file operation.
-func (c *Cache) SetInvalidator(inv Invalidator) { c.inv.Store(&invalidatorBox{inv}) }
-
-// invalidate tells the kernel that a name (of a path inside) is bound anew. For
-// tables there is nothing to tell (Attr.Rebound).
-func (c *Cache) invalidate(dir, name string) {
-	box := c.inv.Load()
-	if box == nil || strings.Contains(dir, "/") {
-		return
-	}
-	if c.root != "" {
-		if dir == "" {
-			return
-		}
-		dir = strings.TrimPrefix(strings.TrimPrefix(dir, c.root), "/")
-	}
-	box.Entry(dir, name)
-}
-
-// invalidateDir tells the kernel that the times of a directory (a path inside)
-// have changed.
-func (c *Cache) invalidateDir(dir string) {
-	box := c.inv.Load()
-	if box == nil {
-		return
-	}
-	if c.root != "" {
-		if dir == "" {
-			return
-		}
-		dir = strings.TrimPrefix(strings.TrimPrefix(dir, c.root), "/")
-	}
-	box.Dir(dir)
-}
-
-// changedName is invalidate for a name that has come or gone.
-func (c *Cache) changedName(dir, name string) { c.invalidate(dir, name) }
-
-func (c *Cache) invalidateAttr(f *File) {
-	if box := c.inv.Load(); box != nil {
-		box.Attr(f)
 	}
 }
 

@@ -36,6 +36,15 @@ type days struct {
 // RAGASFS_SEED=N just that one.
 func TestDays(t *testing.T) {
 	who := people(t, 2)
+	stories(t, 1, func(w *world, rnd *rand.Rand) {
+		d := &days{world: w, rnd: rnd, who: who, rows: map[string]string{}}
+		d.tell()
+	})
+}
+
+// stories tells random stories of a kind (another stream of the same seeds), over
+// every kind of store.
+func stories(t *testing.T, stream uint64, tell func(w *world, rnd *rand.Rand)) {
 	for _, kind := range []string{"rows", "rows without versions", "documents"} {
 		for _, seed := range seedsOf(t) {
 			t.Run(fmt.Sprintf("%s %d", kind, seed), func(t *testing.T) {
@@ -46,8 +55,7 @@ func TestDays(t *testing.T) {
 					}
 					w := newBubble(t, form, memory.Options{Versionless: kind == "rows without versions"})
 					w.open()
-					d := &days{world: w, rnd: rand.New(rand.NewPCG(uint64(seed), 1)), who: who, rows: map[string]string{}}
-					d.tell()
+					tell(w, rand.New(rand.NewPCG(uint64(seed), stream)))
 				})
 			})
 		}

@@ -15,7 +15,7 @@ func (t *Table) countDecided() {
 	if !due {
 		return
 	}
-	pending, err := t.wouldSend()
+	v, err := t.ifConfirmed()
 	if err != nil {
 		t.c.log.Warn("rows of a save not counted", "path", t.path(), "error", err)
 		return
@@ -26,23 +26,22 @@ func (t *Table) countDecided() {
 		return // decided anew meanwhile
 	}
 	d.Counted = true
-	t.rec.Pending = pending
+	t.rec.Pending = countPending(v)
 	t.noteLocked(state.Normal)
 }
 
-// wouldSend counts what L would send if it were confirmed.
-func (t *Table) wouldSend() (PendingRows, error) {
+// ifConfirmed is the verdict on L as if a person had confirmed it, and asked to try
+// refused rows again.
+func (t *Table) ifConfirmed() (*judge.Verdict, error) {
+	t.begin()
+	defer t.end()
 	s, err := t.snapshot(sendable{})
 	if err != nil {
-		return PendingRows{}, err
+		return nil, err
 	}
 	defer s.close()
-	s.input.Confirmed = true
-	v, err := judge.Judge(s.input)
-	if err != nil {
-		return PendingRows{}, err
-	}
-	return countPending(v), nil
+	s.input.Confirmed, s.input.Parked = true, nil
+	return judge.Judge(s.input)
 }
 
 // countPending counts what a verdict sends.

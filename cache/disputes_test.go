@@ -8,11 +8,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/ragasfs/ragasfs/backends"
-	"github.com/ragasfs/ragasfs/backends/memory"
 )
 
 // disputes are days on which a program here and a colleague change the same cells.
@@ -30,23 +28,11 @@ type disputes struct {
 
 func TestDisputes(t *testing.T) {
 	decided := 0
-	for _, kind := range []string{"rows", "rows without versions", "documents"} {
-		for _, seed := range seedsOf(t) {
-			t.Run(fmt.Sprintf("%s %d", kind, seed), func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) {
-					form := backends.Rows
-					if kind == "documents" {
-						form = backends.Documents
-					}
-					w := newBubble(t, form, memory.Options{Versionless: kind == "rows without versions"})
-					w.open()
-					d := &disputes{days: days{world: w, rnd: rand.New(rand.NewPCG(uint64(seed), 2)), who: []Caller{{}, {}}, rows: map[string]string{}},
-						ours: map[string]string{}, theirs: map[string]string{}, knew: map[string]bool{}, last: map[string]string{}}
-					decided += d.tell()
-				})
-			})
-		}
-	}
+	stories(t, 2, func(w *world, rnd *rand.Rand) {
+		d := &disputes{days: days{world: w, rnd: rnd, who: []Caller{{}, {}}, rows: map[string]string{}},
+			ours: map[string]string{}, theirs: map[string]string{}, knew: map[string]bool{}, last: map[string]string{}}
+		decided += d.tell()
+	})
 	if decided == 0 && os.Getenv("RAGASFS_SEED") == "" {
 		t.Error("no story came to a conflict")
 	}

@@ -337,16 +337,7 @@ func (t *Table) diff(w io.Writer) error {
 	if skip {
 		return nil
 	}
-	t.begin()
-	defer t.end()
-	s, err := t.snapshot(sendable{})
-	if err != nil {
-		return err
-	}
-	defer s.close()
-	s.input.Confirmed = true
-	s.input.Parked = nil
-	v, err := judge.Judge(s.input)
+	v, err := t.ifConfirmed()
 	if err != nil {
 		return err
 	}

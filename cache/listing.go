@@ -119,7 +119,7 @@ func (c *Cache) takeProjects(entries []backends.Entry, started time.Time) (names
 			}
 			c.backLocked(p)
 			if fresh {
-				c.changedName("", p.rec.Name)
+				c.invalidate("", p.rec.Name)
 			}
 		}
 		names = append(names, p.rec.Name)
@@ -157,7 +157,7 @@ func (c *Cache) projectVanishedLocked(name string, p *project) (missing []*Table
 		return nil
 	}
 	delete(c.projects, name)
-	c.changedName("", name)
+	c.invalidate("", name)
 	if err := c.db.Update(state.Normal, func(tx *state.Tx) error { return tx.Delete(kindProject, name) }); err != nil {
 		c.log.Warn("project not forgotten", "project", name, "error", err)
 	}

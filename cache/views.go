@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/ragasfs/ragasfs/backends/table"
-	"github.com/ragasfs/ragasfs/cache/judge"
 )
 
 // View is one thing below MOUNTPOINT/.ragasfs: a directory, or a file to read.
@@ -91,11 +90,12 @@ func (c *Cache) pendingRows() (rows [][]string) {
 		if !look {
 			continue
 		}
-		changes, err := t.unsentChanges()
+		v, err := t.ifConfirmed()
 		if err != nil {
 			c.log.Warn("what is pending could not be shown", "path", t.path(), "error", err)
 			continue
 		}
+		changes := v.Merged.Send
 		for _, col := range changes.Columns {
 			rows = append(rows, append(t.names(), columnOp(col.Op), "", columnName(col), col.Old, col.New, reason, stamp(since)))
 		}
@@ -104,23 +104,6 @@ func (c *Cache) pendingRows() (rows [][]string) {
 		}
 	}
 	return rows
-}
-
-// unsentChanges judges L as if a person had confirmed it.
-func (t *Table) unsentChanges() (table.Changes, error) {
-	t.begin()
-	defer t.end()
-	s, err := t.snapshot(sendable{})
-	if err != nil {
-		return table.Changes{}, err
-	}
-	defer s.close()
-	s.input.Confirmed, s.input.Parked = true, nil
-	v, err := judge.Judge(s.input)
-	if err != nil {
-		return table.Changes{}, err
-	}
-	return v.Merged.Send, nil
 }
 
 // rejectedRows has one row for each cell of the rows that the store has refused.

@@ -1,7 +1,6 @@
 package integration
 
 import (
-	"os/exec"
 	"strings"
 	"testing"
 )
@@ -13,41 +12,8 @@ func TestBoxRagas(t *testing.T) {
 	py := python(t)
 	m, box := mountBox(t, "write_back=30s")
 	m.Sh("mkdir p")
-	const script = `
-import asyncio, sys
-from pydantic import BaseModel
-from ragas import Dataset, experiment
-
-root = sys.argv[1]
-dataset = Dataset(name="qa", backend="local/csv", root_dir=root)
-for i in range(5):
-    dataset.append({"id": str(i), "question": f"q{i}", "answer": f'a, "{i}"\nline'})
-    dataset.save()
-loaded = Dataset.load("qa", backend="local/csv", root_dir=root)
-assert len(loaded) == 5 and loaded[3]["answer"] == 'a, "3"\nline', loaded[3]
-loaded.append({"id": "9", "question": "new", "answer": "n"})
-loaded.save()
-
-class Result(BaseModel):
-    question: str
-    score: float
-
-@experiment(Result)
-async def run(row):
-    return Result(question=row["question"], score=0.5)
-
-assert len(asyncio.run(run.arun(loaded, name="first"))) == 6
-`
-	ragas := func(script string) {
-		t.Helper()
-		cmd := exec.CommandContext(t.Context(), py, "-c", script, m.Path("p"))
-		cmd.Env = append(cmd.Environ(), "RAGAS_DO_NOT_TRACK=true")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Fatalf("ragas: %v\n%s", err, out)
-		}
-		m.Flush()
-	}
-	ragas(script)
+	m.ragas(py, ragasProject)
+	m.Flush()
 	qa := box.items()["p/datasets/qa.csv"]
 	first := box.items()["p/experiments/first.csv"]
 	if all, _ := box.uploads(); all != 2 || len(qa.Versions) != 1 || len(first.Versions) != 1 {
@@ -68,7 +34,7 @@ assert len(asyncio.run(run.arun(loaded, name="first"))) == 6
 	m = prepareBox(t, box)
 	m.Mount()
 	box.clearJournal()
-	ragas(`
+	m.ragas(py, `
 import sys
 from ragas import Dataset
 loaded = Dataset.load("qa", backend="local/csv", root_dir=sys.argv[1])
@@ -77,6 +43,7 @@ loaded[0]["answer"] = "changed"
 loaded.save()
 loaded.save()
 `)
+	m.Flush()
 	if all, _ := box.uploads(); all != 1 {
 		t.Errorf("%d uploads for one changed answer", all)
 	}

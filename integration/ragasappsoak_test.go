@@ -4,7 +4,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 )
 
 // TestSoakRagasApp is the soak on a Ragas server.
@@ -68,27 +67,7 @@ func (s *ragasStore) prepare(t testing.TB, how meeting) {
 
 func (s *ragasStore) ready(t testing.TB, m *mounted, how meeting) bool {
 	t.Helper()
-	for deadline := time.Now().Add(meetWithin); time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) { //nolint:forbidigo // polls another process: the moment is short
-		switch how {
-		case pushOpen:
-			for _, table := range m.Status().Tables {
-				if table.State == "pushing" {
-					return true
-				}
-			}
-		case appliedUnanswered:
-			var calls []ragasCall
-			s.e.call(t, "GET", "/_emulator/calls", nil, &calls)
-			for _, c := range calls {
-				if c.Method != "GET" && c.Status == 0 {
-					return true
-				}
-			}
-		default:
-			return true
-		}
-	}
-	return false
+	return s.e.met(t, m, how)
 }
 
 func (s *ragasStore) calm(t testing.TB) {

@@ -423,7 +423,8 @@ func (s *memoryStore) prepare(t testing.TB, how meeting) {
 // meetWithin is how long a kill waits for its moment, which comes with the next push.
 const meetWithin = 5 * time.Second
 
-func (s *memoryStore) ready(t testing.TB, m *mounted, how meeting) bool {
+// met waits for the moment of a kill at a store that is an emulator.
+func (e *emulator) met(t testing.TB, m *mounted, how meeting) bool {
 	t.Helper()
 	for deadline := time.Now().Add(meetWithin); time.Now().Before(deadline); {
 		switch how {
@@ -435,12 +436,12 @@ func (s *memoryStore) ready(t testing.TB, m *mounted, how meeting) bool {
 			}
 		case appliedUnanswered:
 			var calls []struct {
-				Method, Path string
-				Status       int
+				Method string
+				Status int
 			}
-			s.e.call(t, "GET", "/_emulator/calls", nil, &calls)
+			e.call(t, "GET", "/_emulator/calls", nil, &calls)
 			for _, c := range calls {
-				if c.Method == "POST" && c.Status == 0 {
+				if c.Method != "GET" && c.Status == 0 {
 					return true
 				}
 			}
@@ -450,6 +451,11 @@ func (s *memoryStore) ready(t testing.TB, m *mounted, how meeting) bool {
 		time.Sleep(2 * time.Millisecond) //nolint:forbidigo // polls another process: the moment is short
 	}
 	return false
+}
+
+func (s *memoryStore) ready(t testing.TB, m *mounted, how meeting) bool {
+	t.Helper()
+	return s.e.met(t, m, how)
 }
 
 func (s *memoryStore) calm(t testing.TB) {
