@@ -144,8 +144,9 @@ func prepare(t testing.TB, source string, options ...string) *mounted {
 		Source: source, Root: filepath.Join(temp, "root"), Dir: filepath.Join(temp, "mnt"),
 		State: filepath.Join(temp, "state"), Log: filepath.Join(temp, "log"),
 		t: t, temp: temp, options: options,
-		// A data race of the daemon fails the test: see end.
-		env: append(os.Environ(), "GORACE=log_path="+filepath.Join(temp, "race")),
+		// A data race of the daemon fails the test: see end. Every command would
+		// sleep a second at its end, in case that shows one more.
+		env: append(os.Environ(), "GORACE=atexit_sleep_ms=0 log_path="+filepath.Join(temp, "race")),
 	}
 	for _, dir := range []string{m.Root, m.Dir} {
 		if err := os.Mkdir(dir, 0o755); err != nil {
