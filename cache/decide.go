@@ -20,7 +20,9 @@ var errNothing = errors.New("nothing is held, invalid, rejected or in conflict h
 // Confirm lets go out what is held (or an invalid save that parses), sends ours
 // where cells are in conflict, and deletes what was removed. A directory means
 // all that is held below it.
-func (c *Cache) Confirm(_ context.Context, p string) error { return c.decideAll(p, (*Table).confirm) }
+func (c *Cache) Confirm(ctx context.Context, p string) error {
+	return c.decideAll(p, func(t *Table) (bool, error) { return t.confirm(ctx) })
+}
 
 // Discard drops what is not sent and takes what the store has; what it drops
 // goes to history. In conflict it takes theirs in those cells only.
@@ -49,10 +51,20 @@ func (c *Cache) decideAll(p string, decide func(*Table) (bool, error)) error {
 	return nil
 }
 
-func (t *Table) confirm() (bool, error) {
+func (t *Table) confirm(ctx context.Context) (bool, error) {
+	t.mu.Lock()
+	vanished := t.rec.Decision != nil && t.rec.Decision.Op == "vanished"
+	t.mu.Unlock()
+	if vanished { // a push to the old table may be under way
+		done, err := t.worker.alone(ctx)
+		if err != nil {
+			return false, err
+		}
+		defer done()
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.backoff, t.notBefore = 0, time.Time{} // a person wants it now
+	t.anewLocked()
 	r := &t.rec
 	switch {
 	case r.Gone != nil && r.InStore:

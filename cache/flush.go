@@ -57,7 +57,7 @@ func (c *Cache) flushTables(ctx context.Context, tables []*Table, opt flushOptio
 		if t.worker.retry && !t.dirtyLocked() {
 			t.resaveLocked()
 		}
-		t.backoff, t.notBefore = 0, time.Time{}
+		t.anewLocked()
 		t.wakeLocked(0)
 		t.mu.Unlock()
 	}
@@ -267,7 +267,7 @@ func (c *Cache) Refresh(ctx context.Context, p string) error {
 		t.stale = true
 		t.worker.force++
 		if loaded {
-			t.backoff, t.notBefore = 0, time.Time{} // failures of before don't count
+			t.anewLocked()
 			t.wakeLocked(0)
 			if t.worker.timer != nil {
 				t.worker.timer.Reset(0)

@@ -18,6 +18,7 @@ type worker struct {
 	again   bool
 	force   int  // flush, unmount: settle time and backoff do not count
 	retry   bool // parked rows are tried again
+	old     bool // the step under way began before what it does was wanted anew
 	timer   *time.Timer
 	due     time.Time
 	done    chan struct{} // closed and replaced after each run
@@ -126,7 +127,7 @@ func (w *worker) run(ctx context.Context) {
 	t := w.t
 	for {
 		t.mu.Lock()
-		w.again = false
+		w.again, w.old = false, false
 		t.mu.Unlock()
 		t.begin()
 		next := t.step(ctx)
@@ -298,16 +299,6 @@ func (t *Table) stepSave(ctx context.Context) (next time.Duration, idle bool) {
 	return max(t.settleLocked(), time.Millisecond), false
 }
 
-// atOnce reports whether a push that met a newer version, or whose answer was
-// doubtful, is repeated without a pause: the next step looks first.
-func (t *Table) atOnce() bool {
-	const most = 3
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.repeated++
-	return t.repeated <= most && t.c.ctx.Err() == nil
-}
-
 // noticeWritersLocked looks for changes that came without a message: mappings.
 func (t *Table) noticeWritersLocked() bool {
 	for h := range t.writers {
@@ -355,35 +346,4 @@ func (t *Table) sendableLocked(forced bool) (sendable, bool) {
 // and nothing was sent yet.
 func (t *Table) newLocked() bool {
 	return t.rec.S.none() || t.rec.CleanSeq == 0 && t.rec.S.Keys != 0 && t.rec.S.Rows == 0
-}
-
-// failed notes that a step failed, and returns when to try again.
-func (t *Table) failed(what string, err error) time.Duration {
-	if errors.Is(err, errLost) {
-		t.lose(err)
-		if t.atOnce() {
-			return time.Millisecond
-		}
-	}
-	wait := t.c.health.failed(err)
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.c.ctx.Err() != nil {
-		return 0
-	}
-	t.backoff = nextBackoff(t.backoff)
-	wait = max(wait, t.backoff)
-	t.notBefore = time.Now().Add(wait)
-	t.rec.Error = err.Error()
-	t.c.log.Warn(what+" failed", "path", t.path(), "error", err, "next try in", wait.Round(time.Millisecond), "remedy", remedy(err))
-	return wait
-}
-
-// succeeded ends a series of failures.
-func (t *Table) succeeded() {
-	t.c.health.succeeded()
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.backoff, t.notBefore, t.repeated = 0, time.Time{}, 0
-	t.rec.Error = ""
 }
