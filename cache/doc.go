@@ -8,8 +8,28 @@
 // output (cmd/ragasfs), the form of any store (backends).
 //
 // Sub-packages: judge decides what a save means, state keeps every fact that
-// must survive (SQLite), disk makes every disk call (labelled, so that a test
+// must survive (SQLite), store lays out and locks the directory, disk makes every disk call (labelled, so that a test
 // can fail exactly one), control is the socket that the command line talks to.
+//
+// # Where to look
+//
+//	the face            api.go config.go cache.go errors.go status.go status_types.go progress.go
+//	                    views.go find.go invalidate.go
+//	names               names.go listing.go create.go remove.go rename.go replace.go away.go
+//	                    link.go gone.go vanish.go renameproject.go projects.go encode.go
+//	                    onlyhere.go backing.go origin.go
+//	a table             table.go record.go content.go file.go handle.go open.go load.go evict.go
+//	keys of rows        keys.go keysfile.go showkeys.go
+//	contents in use     source.go pin.go shot.go checksum.go powersafe.go
+//	a save goes out     work.go tries.go judging.go parts.go push.go pushrows.go make.go
+//	                    intent.go reconcile.go flush.go
+//	a change comes in   freshness.go refresh.go incoming.go arrival.go
+//	who knew what       know.go process.go
+//	a person decides    decide.go decided.go conflicts.go
+//	the store           storeside.go health.go recognise.go
+//	after a crash       recover.go unclean.go lost.go leftover.go
+//	the past            history.go prune.go
+//	tools               waitgroup.go doc.go
 //
 // # Locks
 //
