@@ -8,8 +8,9 @@
 // output (cmd/ragasfs), the form of any store (backends).
 //
 // Sub-packages: judge decides what a save means, state keeps every fact that
-// must survive (SQLite), store lays out and locks the directory, disk makes every disk call (labelled, so that a test
-// can fail exactly one), control is the socket that the command line talks to.
+// must survive (SQLite), store lays out and locks the directory, disk makes every
+// disk call (labelled, so that a test can fail exactly one), control is the socket
+// that the command line talks to.
 //
 // # Where to look
 //
