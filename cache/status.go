@@ -131,12 +131,12 @@ func (t *Table) status() TableStatus {
 	case t.openConflictsLocked() > 0:
 		s.State = "conflict"
 		since(t.conflicts[0].Since)
-		s.Reason = fmt.Sprintf("%d cells were changed here and in the store; ragasfs confirm sends ours, ragasfs discard takes theirs", t.openConflictsLocked())
+		s.Reason = were(t.openConflictsLocked(), "cell") + " changed here and in the store; ragasfs confirm sends ours, ragasfs discard takes theirs"
 	case len(t.parked) > 0:
 		s.State = "rejected"
 		since(t.parked[0].Since)
 		s.Error = t.parked[0].Reason
-		s.Reason = fmt.Sprintf("%d rows were refused by the store; change them, or ragasfs flush --retry", len(t.parked))
+		s.Reason = were(len(t.parked), "row") + " refused by the store; change what is wrong, or ragasfs flush --retry"
 	case t.dirtyLocked():
 		s.State = "dirty"
 		since(r.Save.Time)
@@ -193,4 +193,12 @@ func (t *Table) rowsLocked() int64 {
 		return -1
 	}
 	return n
+}
+
+// were is "1 cell was" or "2 cells were".
+func were(n int, what string) string {
+	if n == 1 {
+		return "1 " + what + " was"
+	}
+	return fmt.Sprintf("%d %ss were", n, what)
 }
