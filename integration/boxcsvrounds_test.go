@@ -167,7 +167,7 @@ func TestBoxSameCell(t *testing.T) {
 			if got := second.Read(boxTable); got != "id,v\na,second\nb,second\nc,3\n" {
 				t.Errorf("the file is %q", got)
 			}
-			if s := second.Table(boxTable); !strings.Contains(s.Reason, "1 cells") {
+			if s := second.Table(boxTable); !strings.Contains(s.Reason, "1 cell was") {
 				t.Errorf("the status says %q", s.Reason)
 			}
 			second.must(command, second.Path(boxTable))
