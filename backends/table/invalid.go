@@ -57,10 +57,21 @@ func (c *comparer) nameProblem(j int, kind ProblemKind, reason string) error {
 	return &Problem{Kind: kind, Line: p.line, Column: p.column, Reason: reason, Beginning: !c.header.Ended}
 }
 
-// checkForeign returns a *Problem if the header is that of another table.
+// checkForeign returns a *Problem if the header is that of another table. Columns
+// without a name, which spreadsheets leave behind, say nothing about that.
 func (c *comparer) checkForeign() error {
-	known := c.old.layout.names
-	if c.opt.Lenient || c.noOld || len(known) == 0 || 2*c.columns.named > len(known) {
+	var known []string
+	named := 0
+	for i, name := range c.old.layout.names {
+		if name == "" {
+			continue
+		}
+		known = append(known, name)
+		if c.columns.toNew[i] >= 0 {
+			named++
+		}
+	}
+	if c.opt.Lenient || c.noOld || len(known) == 0 || 2*named > len(known) {
 		return nil
 	}
 	p := &Problem{Kind: ForeignHeader, Line: 1, Column: 1, Beginning: c.header != nil && !c.header.Ended}
@@ -70,7 +81,7 @@ func (c *comparer) checkForeign() error {
 		return p
 	}
 	p.Reason = fmt.Sprintf("the header names only %d of the %d columns of this table (%s)",
-		c.columns.named, len(known), strings.Join(known, ","))
+		named, len(known), strings.Join(known, ","))
 	return p
 }
 

@@ -94,6 +94,18 @@ func TestOldProblemsStay(t *testing.T) {
 	}
 }
 
+// Columns without a name do not make a table's header a foreign one.
+func TestForeignHeaderCountsNames(t *testing.T) {
+	base := content(t, "q,a,,\nx,1,,\nz,2,,\n")
+	if _, err := Compare(base, Content{Source: textSource("q,a\nx,1\nz,2\n")}, document()); err != nil {
+		t.Errorf("without the columns that have no name: %v", err)
+	}
+	var p *Problem
+	if _, err := Compare(base, Content{Source: textSource("q,,\nx,,\nz,,\n")}, document()); !errors.As(err, &p) || p.Kind != ForeignHeader {
+		t.Errorf("half of the names and the columns without: %v", err)
+	}
+}
+
 // Whatever can be read is accepted from a store.
 func TestLenient(t *testing.T) {
 	base := content(t, "q,a\nx,1\n")

@@ -134,7 +134,6 @@ type columnMap struct {
 	// candidate is the old column that has perhaps been renamed, or -1: one gone,
 	// one new, same place. Whether its cells are the same must be seen.
 	candidate int
-	named     int // old columns whose names new has too
 	// positional: records with the same bytes are the same rows.
 	positional bool
 }
@@ -148,7 +147,6 @@ func mapColumns(old, new *layout, opt *CompareOptions, rename bool) columnMap {
 	for i, j := range m.toNew {
 		if j >= 0 {
 			m.toOld[j] = i
-			m.named++
 		}
 	}
 	gone, added := places(m.toNew, -1), places(m.toOld, -1)

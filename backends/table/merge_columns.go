@@ -227,8 +227,8 @@ func (m *merger) separateNames() {
 				name  string
 				names map[string]int
 			}{{c.taken, c.takenName, inTaken}, {c.sent, c.sentName, inSent}} {
-				if !at.there {
-					continue
+				if !at.there || at.name == "" {
+					continue // columns without a name may be several
 				}
 				other, clash := at.names[at.name]
 				if clash && !(apart[i] && apart[other]) {

@@ -51,6 +51,10 @@ func TestMerge(t *testing.T) {
 			"both add a column", "q,a,s,n\nq1,a1,1,x\nq2,a2,2,\nq3,a3,3,\n", "q,a,s,n\nq1,a1,1,\nq2,a2,2,y\nq3,a3,3,\n",
 			"~#1 q1,a1,1, -> q1,a1,1,x\n", "~#2 q2,a2,2, -> q2,a2,2,y\n",
 		},
+		{
+			"our columns without a name", "q,a,s,,\nq1,a1,1,,\nq2,a2,2,x,z\nq3,a3,3,,\n", replace("a1", "y"),
+			"column \"\" -> \"\" at 3\ncolumn \"\" -> \"\" at 4\n~#2 q2,a2,2 -> q2,a2,2,x,z\n", "~#1 q1,a1,1,, -> q1,y,1,,\n",
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			merged, l, r := mergeTexts(t, base, test.ours, test.theirs, nil)
