@@ -202,6 +202,11 @@ func TestHelp(t *testing.T) {
 	if r := w.run("completion", "bash"); r.code != 0 || !strings.Contains(r.out, "bash completion") || r.err != "" {
 		t.Errorf("completion bash: code %d, stderr %q", r.code, r.err)
 	}
+	for _, args := range [][]string{{"completion"}, {"completion", "tcsh"}} {
+		if r := w.run(args...); r.code != exitUsage || r.out != "" || !strings.Contains(r.err, "one of bash, fish, powershell, zsh") {
+			t.Errorf("%v: %+v", args, r)
+		}
+	}
 	if r := w.run("version"); r.code != 0 || !strings.HasPrefix(r.out, "ragasfs ") {
 		t.Errorf("version: %+v", r)
 	}

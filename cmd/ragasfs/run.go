@@ -141,7 +141,31 @@ something is not in the store yet: each is named with the command that helps.`,
 		a.findCommand(), a.backendsCommand(), a.versionCommand(),
 	)
 	root.InitDefaultCompletionCmd() // ours to write to: what it prints goes to stdio.out
+	knownShell(root)
 	return root
+}
+
+// knownShell makes a missing or unknown shell of the completion command wrong
+// usage: cobra prints its help, as if that were what was asked for.
+func knownShell(root *cobra.Command) {
+	for _, cmd := range root.Commands() {
+		if cmd.Name() != "completion" {
+			continue
+		}
+		var shells []string
+		for _, shell := range cmd.Commands() {
+			shells = append(shells, shell.Name())
+		}
+		cmd.Use, cmd.DisableFlagsInUseLine = "completion SHELL", true
+		cmd.Args = cobra.ArbitraryArgs
+		cmd.RunE = func(_ *cobra.Command, args []string) error {
+			given := "no shell given"
+			if len(args) > 0 {
+				given = fmt.Sprintf("unknown shell %q", args[0])
+			}
+			return fmt.Errorf("%s; it is one of %s", given, strings.Join(shells, ", "))
+		}
+	}
 }
 
 // does makes a command's action: from here on an error is no wrong usage.
