@@ -293,6 +293,7 @@ func (c *Cache) Close() error {
 	}
 	c.workers.Wait()
 	c.know.wg.Wait()
+	c.tryPrune()
 	return errors.Join(c.saveMountedTime(), c.syncContents(), c.db.Close(), c.cfg.Store.Close(), c.lock.Release())
 }
 

@@ -27,6 +27,10 @@ type freshness struct {
 // inUse is how long after its last open a table is checked every ttl.
 const inUse = 10 * time.Minute
 
+// shortestCheck bounds how often the tables in use are looked at, whatever the ttl:
+// with ttl=0 every open asks, but nothing spins in between.
+const shortestCheck = 100 * time.Millisecond
+
 // debounce is how long watching must be silent before a change is looked at.
 const debounce = 250 * time.Millisecond
 
@@ -44,7 +48,7 @@ func (f *freshness) run() {
 			f.watch(c.ctx, w)
 		}()
 	}
-	tick := time.NewTicker(c.cfg.TTL)
+	tick := time.NewTicker(max(c.cfg.TTL, shortestCheck))
 	defer tick.Stop()
 	for {
 		select {

@@ -18,8 +18,9 @@ import (
 // How much the directory of a store may hold: history by age and size, then
 // everything by size. What is not in the store is never touched.
 
-// pruneEvery is how often that is looked at.
-const pruneEvery = 10 * time.Minute
+// pruneEvery is how often that is looked at. It is looked at once more when the
+// mount ends: many mounts are shorter than that.
+const pruneEvery = time.Minute
 
 // The defaults of Config.
 const (
@@ -54,12 +55,17 @@ func (c *Cache) pruneLoop(ctx context.Context) {
 	for {
 		select {
 		case <-tick.C:
-			if err := c.prune(); err != nil {
-				c.log.Warn("old content not removed", "error", err, "remedy", "none needed: it is tried again")
-			}
+			c.tryPrune()
 		case <-ctx.Done():
 			return
 		}
+	}
+}
+
+// tryPrune prunes; what fails is tried again the next time.
+func (c *Cache) tryPrune() {
+	if err := c.prune(); err != nil {
+		c.log.Warn("old content not removed", "error", err, "remedy", "none needed: it is tried again")
 	}
 }
 

@@ -67,6 +67,24 @@ func TestHistorySize(t *testing.T) {
 	})
 }
 
+// A mount that ends at once keeps the limits too.
+func TestHistorySizeAtTheEnd(t *testing.T) {
+	inBubbles(t, func(w *world) { w.config.HistorySize, w.config.TTL = 1500, time.Minute }, func(t *testing.T, w *world) {
+		w.have("qa.csv", "q,a", "1,one")
+		for i := range 3 {
+			w.write("qa.csv", fmt.Sprintf("q,a\n1,%d%s\n", i, strings.Repeat("x", 1000)))
+			w.settled()
+		}
+		if n := len(w.kept("qa.csv")); n < 3 {
+			t.Fatalf("%d versions are kept before the first look", n)
+		}
+		w.close()
+		if n := len(w.kept("qa.csv")); n != 1 {
+			t.Errorf("%d versions are left", n)
+		}
+	})
+}
+
 // A version that was moved to history when ragasfs was killed is found.
 func TestOrphanInHistory(t *testing.T) {
 	inBubbles(t, func(w *world) { w.config.History = time.Hour }, func(t *testing.T, w *world) {

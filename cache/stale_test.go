@@ -212,3 +212,23 @@ func TestNothingNewChangesNothing(t *testing.T) {
 		p.h.Release()
 	})
 }
+
+// With ttl=0 every open asks, and a table in use is asked about a few times a
+// second, not as fast as the machine can.
+func TestNoTTL(t *testing.T) {
+	inBubbles(t, func(w *world) { w.config.TTL = 1 }, func(t *testing.T, w *world) {
+		w.have("qa.csv", "q,a", "1,one")
+		w.readBy("qa.csv", Caller{})
+		w.gate.set(func(g *gate) { g.calls = nil })
+		w.after(time.Second)
+		calls := 0
+		w.gate.set(func(g *gate) { calls = len(g.calls) })
+		if calls > 20 {
+			t.Errorf("%d calls in a second", calls)
+		}
+		w.elsewhere("qa.csv", "q,a", "1,uno")
+		w.readBy("qa.csv", Caller{})
+		w.after(2 * time.Second) // a check that costs a reload waits for its turn
+		w.wantShown("qa.csv", "q,a", "1,uno")
+	})
+}
