@@ -51,6 +51,7 @@ type Cache struct {
 	mountedBefore time.Duration // how long the store had been mounted when it was opened
 	other         atomic.Bool   // the store is not the one that was recorded: nothing is sent
 	sameStore     recognition
+	listedOnce    chan struct{} // closed when the first listing of this mount has ended, well or not
 
 	// names guards what names are bound to. It comes before Table.mu.
 	names    sync.Mutex
@@ -111,7 +112,7 @@ func newCache(config Config) *Cache {
 	c := &Cache{cfg: config, props: config.Store.Properties, log: config.Log, started: time.Now(),
 		uid: uint32(os.Getuid()), gid: uint32(os.Getgid()),
 		projects: map[string]*project{}, tables: map[string]*Table{}, scratch: map[diskID]*File{}, inoTaken: map[uint64]bool{},
-		slots: make(chan struct{}, pushSlots), sizing: make(chan struct{}, sizeSlots), health: newHealth(), disk: config.Disk}
+		listedOnce: make(chan struct{}), slots: make(chan struct{}, pushSlots), sizing: make(chan struct{}, sizeSlots), health: newHealth(), disk: config.Disk}
 	if c.disk == nil {
 		c.disk = &disk.FS{}
 	}
@@ -195,10 +196,12 @@ func (c *Cache) firstListing(ctx context.Context) error {
 		go func() {
 			c.workers.Add(1)
 			defer c.workers.Done()
+			defer close(c.listedOnce)
 			c.freshness.list("", c.listAll)
 		}()
 		return nil
 	}
+	defer close(c.listedOnce)
 	ctx, cancel := context.WithTimeout(ctx, 2*c.cfg.Timeout)
 	defer cancel()
 	if err := c.listAll(ctx); err != nil {
@@ -258,6 +261,23 @@ func (c *Cache) anythingPending() bool {
 // isOther reports whether the store is not, or seems not to be, the one that was
 // mounted before.
 func (c *Cache) isOther() bool { return c.other.Load() || c.sameStore.isStrange() }
+
+// IsOther waits until the store has been listed for the first time in this
+// mount, but not longer than ctx, and reports whether it is, or seems to be,
+// another one than that for which something is pending. It does not wait if nothing
+// is pending, or if it is known without asking.
+func (c *Cache) IsOther(ctx context.Context) bool {
+	if c.isOther() || !c.anythingPending() {
+		return c.isOther()
+	}
+	if known, _ := c.sameStore.count(nil); known > 0 {
+		select {
+		case <-c.listedOnce:
+		case <-ctx.Done():
+		}
+	}
+	return c.isOther()
+}
 
 // mayPush refuses to send anything to a store that is not the recorded one.
 func (c *Cache) mayPush(ctx context.Context) error {

@@ -43,7 +43,7 @@ func (c *Cache) Status(p string) (Status, error) {
 		s.Notices = append(s.Notices, "the store is not reachable: "+reason)
 	}
 	if c.isOther() {
-		s.Notices = append(s.Notices, "this is not the store that was mounted before: nothing pending is sent")
+		s.Notices = append(s.Notices, OtherStoreNotice)
 	}
 	for _, p := range c.underWay() {
 		s.Notices = append(s.Notices, fmt.Sprintf("%s: %d done, %d left, ETA %s", c.outside(p.Path), p.Done, p.Left, p.ETA))

@@ -58,3 +58,6 @@ type PendingRows struct {
 	Delete  int `json:"delete"`
 	Columns int `json:"columns"`
 }
+
+// OtherStoreNotice is what people are told if Cache.IsOther.
+const OtherStoreNotice = "this is not the store that was mounted before: nothing that is pending is sent; mount the right one, or discard what is pending"

@@ -135,3 +135,43 @@ func TestOneMountAStore(t *testing.T) {
 		}
 	}
 }
+
+// TestAnotherRootDir: where another directory has taken the place of root_dir, the
+// mount says so, and sends nothing that is meant for the first one.
+func TestAnotherRootDir(t *testing.T) {
+	t.Parallel()
+	m := prepare(t, "local/csv", "write_back=manual")
+	m.Seed(qa, tableOf(0, 3))
+	m.Mount()
+	m.Write(qa, tableOf(0, 4))
+	m.Kill9()
+	first := m.Root + ".first"
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(os.Rename(m.Root, first))
+	m.Seed(qa, tableOf(0, 3))
+	r := m.TryMount()
+	if r.Code != 0 || !strings.Contains(r.Err, "not the store that was mounted before") {
+		t.Errorf("mount: exit code %d, %s", r.Code, r.Err)
+	}
+	if f := m.Run("flush", "--timeout", "1s", m.Dir); f.Code != 3 {
+		t.Errorf("flush: exit code %d, %s", f.Code, f.Err)
+	}
+	if m.Store(qa) != tableOf(0, 3) || m.Read(qa) != tableOf(0, 4) {
+		t.Errorf("the other directory has\n%s, the mount\n%s", m.Store(qa), m.Read(qa))
+	}
+	m.Kill9()
+	must(os.RemoveAll(m.Root))
+	must(os.Rename(first, m.Root))
+	if r := m.TryMount(); r.Code != 0 || strings.Contains(r.Err, "not the store") {
+		t.Errorf("mount of the first: exit code %d, %s", r.Code, r.Err)
+	}
+	m.Flush()
+	if m.Store(qa) != tableOf(0, 4) {
+		t.Errorf("the store has\n%s", m.Store(qa))
+	}
+}

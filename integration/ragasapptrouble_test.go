@@ -243,7 +243,10 @@ func testOtherWorkspace(t *testing.T, mounted bool) {
 		}
 		m.Kill9()
 		writeKey(t, m.keyFile(), key)
-		m.Mount()
+		r := m.TryMount()
+		if said := strings.Contains(r.Err, "not the store that was mounted before"); r.Code != 0 || said != (key != ragasToken) {
+			t.Errorf("mount with %s: exit code %d, %s", key, r.Code, r.Err)
+		}
 	}
 	change("other-token")
 	made := e.callsOf(t, func() {

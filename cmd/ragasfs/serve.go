@@ -28,6 +28,10 @@ const (
 	handoverSend = 3 * time.Second
 )
 
+// recognising is how long a mount waits for the listing that tells whether it is
+// the store for which something is pending.
+const recognising = 2 * time.Second
+
 // serve mounts and serves until the mount ends. reporter is nil in the foreground.
 func (a *app) serve(ctx context.Context, plan mountPlan, reporter *background.Reporter) error {
 	signals := make(chan os.Signal, 2)
@@ -48,6 +52,7 @@ func (a *app) serve(ctx context.Context, plan mountPlan, reporter *background.Re
 	d := &daemon{plan: plan, log: log, cache: c, dir: dir, signals: signals}
 	err = d.start(a.records(os.Geteuid()))
 	if err == nil {
+		a.nameOther(ctx, d)
 		err = a.settle(d, late, reporter)
 	}
 	if err != nil {
@@ -193,6 +198,17 @@ func deviceOf(mountpoint string) (string, error) {
 		return "", fmt.Errorf("%s was unmounted again at once", mountpoint)
 	}
 	return device, nil
+}
+
+// nameOther tells the person who mounts if this is not the store for which
+// something is pending. Where only a listing can tell, the mount waits a moment
+// for it.
+func (a *app) nameOther(ctx context.Context, d *daemon) {
+	ctx, cancel := context.WithTimeout(ctx, recognising)
+	defer cancel()
+	if d.cache.IsOther(ctx) {
+		fmt.Fprintf(a.err, "ragasfs: %s: %s\n", d.plan.mountpoint, cache.OtherStoreNotice)
+	}
 }
 
 // settle directs the log to where it belongs, leaves the directory in which the
