@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"context"
 	"os"
 	"strings"
 	"syscall"
@@ -100,4 +101,27 @@ func TestLazyUnmount(t *testing.T) {
 		t.Error(err)
 	}
 	ended(t, pid)
+}
+
+// TestTwoUnmounts: of two unmounts at the same time both wait for the end, and
+// neither fails because the other was first.
+func TestTwoUnmounts(t *testing.T) {
+	t.Parallel()
+	m := prepare(t, "local/csv", "write_back=manual")
+	m.Seed(qa, tableOf(0, 10))
+	for round := range 8 {
+		m.Mount()
+		want := tableOf(0, 11+round)
+		m.Write(qa, want)
+		other := make(chan result)
+		go func() { other <- run(t, m.command(context.Background(), "unmount", m.Dir)) }()
+		for _, r := range []result{m.Run("unmount", m.Dir), <-other} {
+			if r.Code != 0 || r.Err != "" {
+				t.Errorf("round %d: exit code %d, %s", round, r.Code, r.Err)
+			}
+		}
+		if got := m.Store(qa); got != want {
+			t.Fatalf("round %d: the store has\n%s", round, got)
+		}
+	}
 }

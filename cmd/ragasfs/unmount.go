@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -13,6 +14,7 @@ import (
 	"github.com/ragasfs/ragasfs/cache"
 	"github.com/ragasfs/ragasfs/cache/control"
 	"github.com/ragasfs/ragasfs/cmd/ragasfs/internal/mounts"
+	"github.com/ragasfs/ragasfs/fs"
 )
 
 // closing is how long a daemon may take to put its state away after it has
@@ -64,6 +66,13 @@ func (a *app) unmountPath(ctx context.Context, path string, opts unmountOptions)
 		return fmt.Errorf("%s is not a mount point; unmount the whole mount: ragasfs unmount %s", path, quote(mount.Mountpoint))
 	}
 	record, err := a.recordOf(mount)
+	if errors.Is(err, mounts.ErrNotMounted) && a.gone(mount) {
+		// Another command has just unmounted it, and names what is left behind.
+		if record, ok := a.draining(path); ok {
+			return a.follow(ctx, target{record: record}, opts)
+		}
+		return nil
+	}
 	if errors.Is(err, mounts.ErrNotMounted) && !a.dead(mount) {
 		// It lives elsewhere, in another container. It drains when its mount ends.
 		return a.unmount(mount.Mountpoint, opts.lazy)
@@ -77,20 +86,53 @@ func (a *app) unmountPath(ctx context.Context, path string, opts unmountOptions)
 	return a.drainAndUnmount(ctx, target{MountEntry: mount, record: record}, opts)
 }
 
-// drainAndUnmount is the ordinary way.
+// drainAndUnmount is the ordinary way. If another command unmounts at the same
+// time, both wait for the daemon, and both name what it leaves behind.
 func (a *app) drainAndUnmount(ctx context.Context, t target, opts unmountOptions) error {
 	left, opts, err := a.send(ctx, t, opts)
-	if errors.Is(err, control.ErrNoDaemon) && died(ctx, t.record) {
+	switch {
+	case errors.Is(err, control.ErrNoDaemon) && a.gone(t.MountEntry):
+		return a.await(ctx, t, left, opts)
+	case errors.Is(err, control.ErrNoDaemon) && died(ctx, t.record):
 		return a.cleanUp(ctx, t.Mountpoint, t.record)
-	}
-	if err != nil {
+	case err != nil:
 		return fmt.Errorf("%s is still mounted: %w", t.Mountpoint, err)
 	}
-	if err := a.unmount(t.Mountpoint, opts.lazy); err != nil {
+	if err := a.unmountOnce(ctx, t.MountEntry, opts.lazy); err != nil {
 		nameLeft(a.err, t.Mountpoint, left)
 		return err
 	}
 	return a.await(ctx, t, left, opts)
+}
+
+// unmountOnce unmounts, and is content if somebody else has done it. The kernel
+// answers "busy", with nobody to blame, while another command is at it.
+func (a *app) unmountOnce(ctx context.Context, mount fs.MountEntry, lazy bool) error {
+	for try := 1; ; try++ {
+		err := a.unmount(mount.Mountpoint, lazy)
+		if err == nil || a.gone(mount) {
+			return nil
+		}
+		var busy *fs.BusyError
+		if try == 5 || !errors.As(err, &busy) || len(busy.Processes) > 0 {
+			return err
+		}
+		again := time.NewTimer(50 * time.Millisecond)
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			again.Stop()
+			return err
+		}
+	}
+}
+
+// gone reports whether a mount has ended: another at the same place is not it.
+func (a *app) gone(mount fs.MountEntry) bool {
+	table, err := a.mounts()
+	return err == nil && !slices.ContainsFunc(table, func(m fs.MountEntry) bool {
+		return m.Mountpoint == mount.Mountpoint && m.Device == mount.Device
+	})
 }
 
 // follow waits for a daemon whose mount has ended and that still sends.
