@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/ragasfs/ragasfs/backends/table"
+	"github.com/ragasfs/ragasfs/cache/judge"
 	"github.com/ragasfs/ragasfs/cache/state"
 )
 
@@ -52,6 +53,9 @@ func (c *Cache) decideAll(p string, decide func(*Table) (bool, error)) error {
 }
 
 func (t *Table) confirm(ctx context.Context) (bool, error) {
+	if err := t.confirmable(); err != nil {
+		return false, err
+	}
 	t.mu.Lock()
 	vanished := t.rec.Decision != nil && t.rec.Decision.Op == "vanished"
 	t.mu.Unlock()
@@ -100,6 +104,22 @@ func (t *Table) confirm(ctx context.Context) (bool, error) {
 		return true, t.saveLocked(state.Full)
 	}
 	return false, nil
+}
+
+// confirmable returns an error that wraps ErrInvalid if the save is invalid and
+// stays so whatever a person says: there is no table in it to be sent.
+func (t *Table) confirmable() error {
+	t.mu.Lock()
+	invalid := t.rec.Gone == nil && t.rec.Decision != nil && t.rec.Decision.State == "invalid" && t.decidedLocked()
+	t.mu.Unlock()
+	if !invalid {
+		return nil
+	}
+	v, err := t.ifConfirmed()
+	if err != nil || v.State != judge.Invalid {
+		return err
+	}
+	return fmt.Errorf("%s: %w: %w; save a better version, or go back with discard", t.path(), ErrInvalid, v.Problem)
 }
 
 // resaveLocked has L judged again, now.

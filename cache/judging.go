@@ -140,6 +140,9 @@ func (t *Table) decide(s *shot, d decision) error {
 	defer t.mu.Unlock()
 	d.Seq, d.Since = s.rec.Save.Seq, time.Now()
 	t.rec.Decision = &d
+	if t.rec.Confirmed == d.Seq {
+		t.rec.Confirmed = 0 // it can't be what was confirmed
+	}
 	t.firstDirty = time.Time{}
 	t.c.log.Warn("save "+d.State, "path", t.path(), "reason", d.Reason, "remedy", remedyFor(t.path()))
 	return t.saveLocked(state.Normal)

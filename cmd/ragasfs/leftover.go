@@ -51,7 +51,7 @@ func trouble(t cache.TableStatus) string {
 // withoutCommand cuts off the command with which a reason ends, for those who read
 // it in status.json: remedy says it with the whole path.
 func withoutCommand(reason string) string {
-	for _, start := range []string{" (ragasfs ", "; ragasfs "} {
+	for _, start := range []string{" (ragasfs ", "; ragasfs ", "; save a better version"} {
 		reason, _, _ = strings.Cut(reason, start)
 	}
 	return reason
