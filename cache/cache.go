@@ -241,7 +241,7 @@ func (c *Cache) checkPlace() error {
 func (c *Cache) anythingPending() bool {
 	c.names.Lock()
 	for _, p := range c.projects {
-		if p.rec.Removed || p.rec.NewName != "" || !p.rec.InStore && !p.rec.Stays {
+		if p.rec.op() != "" {
 			c.names.Unlock()
 			return true
 		}

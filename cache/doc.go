@@ -17,8 +17,8 @@
 //	the face            api.go config.go cache.go errors.go status.go status_types.go progress.go
 //	                    views.go find.go invalidate.go
 //	names               names.go listing.go create.go remove.go rename.go replace.go away.go
-//	                    link.go gone.go vanish.go renameproject.go projects.go encode.go
-//	                    onlyhere.go backing.go origin.go
+//	                    link.go gone.go vanish.go renameproject.go projects.go
+//	                    projectstatus.go encode.go onlyhere.go backing.go origin.go
 //	a table             table.go record.go content.go file.go handle.go open.go load.go evict.go
 //	keys of rows        keys.go keysfile.go showkeys.go
 //	contents in use     source.go pin.go shot.go checksum.go powersafe.go

@@ -9,7 +9,6 @@ import (
 	"slices"
 
 	"github.com/ragasfs/ragasfs/backends/table"
-	"github.com/ragasfs/ragasfs/cache/store"
 )
 
 // Find writes the rows of a table whose cell in the column is exactly value, as
@@ -81,37 +80,4 @@ func find(src table.Source, column, value string, w io.Writer) (int, error) {
 			}
 		}
 	}
-}
-
-// StoreInfo is one store on disk.
-type StoreInfo struct {
-	Dir, Source, Identity, Mountpoint string
-	PID                               int // of the holder; 0: not mounted
-	Draining                          bool
-	Tables, Rows                      int               // pending, as they were when it was closed
-	Options                           map[string]string // with which it was mounted last (no secrets)
-}
-
-// Stores lists the stores under a state directory that are not mounted and have
-// unsent changes.
-func Stores(stateDir string) ([]StoreInfo, error) {
-	found, err := store.List(stateDir)
-	if err != nil {
-		return nil, err
-	}
-	var list []StoreInfo
-	for _, f := range found {
-		if f.Err != nil || f.Holder != nil {
-			continue
-		}
-		info := StoreInfo{Dir: string(f.Dir), Source: f.Info.Backend, Identity: f.Info.Identity,
-			Mountpoint: f.Info.Mountpoint, Options: f.Info.Options}
-		if info.Tables, info.Rows, err = pendingOf(f.Dir, f.Info); err != nil {
-			return list, err
-		}
-		if info.Tables > 0 {
-			list = append(list, info)
-		}
-	}
-	return list, nil
 }

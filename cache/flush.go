@@ -22,34 +22,30 @@ func (c *Cache) Flush(ctx context.Context, paths []string, retry bool, progress 
 		paths = []string{""}
 	}
 	var tables []*Table
-	whole := false
 	for _, p := range paths {
 		list, _, err := c.select_(p)
 		if err != nil {
 			return err
 		}
-		whole = whole || strings.Trim(p, "/") == ""
 		for _, t := range list {
 			if !slices.Contains(tables, t) {
 				tables = append(tables, t)
 			}
 		}
 	}
-	return c.flushTables(ctx, tables, flushOptions{retry: retry, projects: whole})
+	return c.flushTables(ctx, tables, flushOptions{retry: retry, projects: projectsAt(paths...)})
 }
 
 type flushOptions struct {
 	retry    bool
-	projects bool // projects made and removed here too
-	patient  bool // go on while the store is away (unmount)
+	projects func(path string) bool // which projects made, removed or renamed here too
+	patient  bool                   // go on while the store is away (unmount)
 }
 
 // flushTables runs the tables' workers until each is settled. Deletes come last:
 // they wait for the others by themselves.
 func (c *Cache) flushTables(ctx context.Context, tables []*Table, opt flushOptions) error {
-	if opt.projects {
-		c.flushProjects(ctx)
-	}
+	c.flushProjects(ctx, opt.projects)
 	for _, t := range tables {
 		t.mu.Lock()
 		t.worker.force++
@@ -75,28 +71,12 @@ func (c *Cache) flushTables(ctx context.Context, tables []*Table, opt flushOptio
 			return err
 		}
 	}
-	if opt.projects {
-		c.flushProjects(ctx)
-	}
+	c.flushProjects(ctx, opt.projects)
 	err := c.left(tables)
-	if left := c.leftProjects(); err == nil && opt.projects && len(left) > 0 {
-		err = fmt.Errorf("%w: %s", ErrPending, strings.Join(left, ", "))
+	if left := c.projectStatus(opt.projects); err == nil && len(left) > 0 {
+		err = fmt.Errorf("%w: %s", ErrPending, left[0].Path)
 	}
 	return err
-}
-
-// leftProjects are the projects of which the store has yet to hear.
-func (c *Cache) leftProjects() []string {
-	c.names.Lock()
-	defer c.names.Unlock()
-	var left []string
-	for name, p := range c.projects {
-		if !p.rec.Stays && (!p.rec.InStore || p.rec.Removed || p.rec.NewName != "") {
-			left = append(left, name)
-		}
-	}
-	slices.Sort(left)
-	return left
 }
 
 // waitsForOthers orders tables: one that replaced another goes to the store after
@@ -113,17 +93,9 @@ func (t *Table) waitsForOthers() int {
 	return 0
 }
 
-// flushProjects makes and deletes projects now.
-func (c *Cache) flushProjects(ctx context.Context) {
-	c.names.Lock()
-	var list []*project
-	for _, p := range c.projects {
-		if !p.rec.InStore || p.rec.Removed || p.rec.NewName != "" {
-			list = append(list, p)
-		}
-	}
-	c.names.Unlock()
-	for _, p := range list {
+// flushProjects makes, deletes and renames projects now.
+func (c *Cache) flushProjects(ctx context.Context, wanted func(path string) bool) {
+	for _, p := range c.pendingProjects(wanted) {
 		if err := c.settleProject(ctx, p, true); err != nil {
 			c.health.failed(err)
 			c.log.Warn("project not settled", "project", p.rec.Name, "error", err, "remedy", remedy(err))
@@ -220,7 +192,7 @@ func (c *Cache) left(tables []*Table) error {
 // away it waits, until ctx is done.
 func (c *Cache) Drain(ctx context.Context, progress func(Progress)) error {
 	defer c.watchers.listen(progress)()
-	return c.flushTables(ctx, c.allTables(), flushOptions{projects: true, patient: true})
+	return c.flushTables(ctx, c.allTables(), flushOptions{projects: projectsAt(""), patient: true})
 }
 
 // pushNow is -o sync=remote: it sends and waits, at most the timeout. What h has
@@ -230,7 +202,7 @@ func (t *Table) pushNow(caller context.Context, h *Handle) error {
 	defer h.waits.Store(false)
 	ctx, cancel := context.WithTimeout(caller, t.c.cfg.Timeout)
 	defer cancel()
-	err := t.c.flushTables(ctx, []*Table{t}, flushOptions{})
+	err := t.c.flushTables(ctx, []*Table{t}, flushOptions{projects: noProject})
 	if err == nil {
 		return nil
 	}

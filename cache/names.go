@@ -26,14 +26,15 @@ type project struct {
 	making sync.Mutex // one create in the store at a time; held across the call
 
 	// Guarded by Cache.names.
-	rec    projectRecord
-	tables map[backends.Kind]map[string]*Table // by shown name without ".csv"
-	madeAt time.Time                           // when it was made or renamed in the store from here
-	drops  []time.Time                         // when tables went that others had deleted
-	lacks  bool                                // the last list of projects does not have it
-	event  time.Time                           // while it is fresh: when something was last made or written in it
-	maker  process                             // while it is fresh: who made a directory in it last
-	busy   bool                                // while it is fresh: a file in it was open at the last look
+	rec     projectRecord
+	tables  map[backends.Kind]map[string]*Table // by shown name without ".csv"
+	madeAt  time.Time                           // when it was made or renamed in the store from here
+	drops   []time.Time                         // when tables went that others had deleted
+	lacks   bool                                // the last list of projects does not have it
+	event   time.Time                           // while it is fresh: when something was last made or written in it
+	maker   process                             // while it is fresh: who made a directory in it last
+	failure string                              // why the store could not be told of it the last time
+	busy    bool                                // while it is fresh: a file in it was open at the last look
 }
 
 func newProject(rec projectRecord) *project {

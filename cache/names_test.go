@@ -165,7 +165,7 @@ func TestProjectIsRenamed(t *testing.T) {
 		// And back, before the store hears of it.
 		must(t, w.c.Rename(t.Context(), "", "q", "", "r", 0, me()))
 		must(t, w.c.Rename(t.Context(), "", "r", "", "q", 0, me()))
-		if left := w.c.leftProjects(); len(left) > 0 {
+		if left := w.c.projectStatus(projectsAt("")); len(left) > 0 {
 			t.Errorf("to be sent: %q", left)
 		}
 		w.flush()
@@ -249,8 +249,8 @@ func TestProjectNameTaken(t *testing.T) {
 		}
 		s, err := w.c.Status("")
 		must(t, err)
-		if !strings.Contains(fmt.Sprint(s.Notices), `q is still called "p"`) {
-			t.Errorf("the status says %q", s.Notices)
+		if p := s.Projects; len(p) != 1 || p[0].Path != "q" || p[0].Op != "rename" || p[0].Error == "" {
+			t.Errorf("the status says %+v", p)
 		}
 		must(t, w.c.Rename(t.Context(), "", "q", "", "r", 0, me()))
 		w.flush()

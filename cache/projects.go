@@ -42,8 +42,19 @@ func (c *Cache) lookAfter(p *project) {
 	}
 }
 
-// settleProject makes or deletes the project in the store, as it is due.
+// settleProject makes, deletes or renames the project in the store, as it is due.
 func (c *Cache) settleProject(ctx context.Context, p *project, forced bool) error {
+	err := c.tryProject(ctx, p, forced)
+	c.names.Lock()
+	defer c.names.Unlock()
+	p.failure = ""
+	if err != nil {
+		p.failure = err.Error()
+	}
+	return err
+}
+
+func (c *Cache) tryProject(ctx context.Context, p *project, forced bool) error {
 	c.names.Lock()
 	rec, bound := p.rec, c.projects[p.rec.Name] == p
 	c.names.Unlock()

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
-	"slices"
 	"strings"
 	"time"
 
@@ -215,21 +214,4 @@ func (c *Cache) movedSince(started time.Time) bool {
 		}
 	}
 	return false
-}
-
-// projectNotices tells of the projects that the store does not have as they are here.
-func (c *Cache) projectNotices() []string {
-	c.names.Lock()
-	defer c.names.Unlock()
-	var list []string
-	for _, p := range c.projects {
-		if p.rec.NewName != "" && p.rec.Error != "" {
-			list = append(list, fmt.Sprintf("%s is still called %q in the store: %s; rename it again", p.rec.Name, p.rec.Ref.Project, p.rec.Error))
-		}
-		if !p.rec.InStore && !p.rec.Fresh && !p.rec.Stays && !p.rec.Removed {
-			list = append(list, fmt.Sprintf("the project %s is not in the store yet", p.rec.Name))
-		}
-	}
-	slices.Sort(list)
-	return list
 }

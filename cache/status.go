@@ -48,7 +48,7 @@ func (c *Cache) Status(p string) (Status, error) {
 	for _, p := range c.underWay() {
 		s.Notices = append(s.Notices, fmt.Sprintf("%s: %d done, %d left, ETA %s", c.outside(p.Path), p.Done, p.Left, p.ETA))
 	}
-	s.Notices = append(s.Notices, c.projectNotices()...)
+	s.Projects = c.projectStatus(projectsAt(p))
 	if p == "" {
 		if notice := c.onlyHere(time.Hour); notice != "" {
 			s.Notices = append(s.Notices, notice)

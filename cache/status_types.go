@@ -16,6 +16,8 @@ type Status struct {
 	Pending    PendingTotal  `json:"pending"`
 	Calls      Calls         `json:"calls"`
 	Tables     []TableStatus `json:"tables"` // those not clean, or the named one
+	// Projects are those of which the store has yet to hear.
+	Projects []ProjectStatus `json:"projects,omitempty"`
 	// Notices are for people: files that are only on this machine, a store that
 	// is not the one recorded, an ETA.
 	Notices []string `json:"notices,omitempty"`
@@ -49,6 +51,13 @@ type TableStatus struct {
 	Reason  string      `json:"reason"`   // why held, in words with the command that settles it
 	Error   string      `json:"error"`    // invalid: "line N, column M: ..."; rejected, failed: the store's words
 	Since   *time.Time  `json:"since"`
+}
+
+// ProjectStatus is one project that the store does not have as it is here.
+type ProjectStatus struct {
+	Path  string `json:"path"`
+	Op    string `json:"op"`    // create, delete or rename
+	Error string `json:"error"` // why the last try failed
 }
 
 // PendingRows counts what is not sent of one table.

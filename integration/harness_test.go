@@ -348,10 +348,15 @@ type status struct {
 		Tables int `json:"tables"`
 		Rows   int `json:"rows"`
 	} `json:"pending"`
-	Calls   calls         `json:"calls"`
-	Tables  []tableStatus `json:"tables"`
-	Notices []string      `json:"notices"`
-	Limits  []struct {
+	Calls    calls         `json:"calls"`
+	Tables   []tableStatus `json:"tables"`
+	Notices  []string      `json:"notices"`
+	Projects []struct {
+		Path  string `json:"path"`
+		Op    string `json:"op"`
+		Error string `json:"error"`
+	} `json:"projects"`
+	Limits []struct {
 		Name      string `json:"name"`
 		PerMinute int    `json:"per_minute"`
 		Burst     int    `json:"burst"`

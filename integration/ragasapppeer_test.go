@@ -92,6 +92,17 @@ func (p *peer) project(title string) string {
 	return "projects/" + made.ID
 }
 
+// projects are the titles of all projects (a page of them).
+func (p *peer) projects() (titles []string) {
+	p.t.Helper()
+	var list struct{ Items []struct{ Title string } }
+	p.do("GET", "projects", nil, &list)
+	for _, item := range list.Items {
+		titles = append(titles, item.Title)
+	}
+	return titles
+}
+
 // table makes a table and returns its path.
 func (p *peer) table(project, kind, name string, columns []peerColumn) string {
 	p.t.Helper()

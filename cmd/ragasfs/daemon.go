@@ -145,7 +145,7 @@ func (d *daemon) takeAway() {
 	}
 }
 
-// nameLeft logs what is not in the store, one line for each table.
+// nameLeft logs what is not in the store, one line for each.
 func (d *daemon) nameLeft(why error) {
 	d.log.Warn("not everything is in the store; it is kept on disk, the next mount goes on with it", "error", why)
 	status, err := d.cache.Status("")
@@ -153,7 +153,11 @@ func (d *daemon) nameLeft(why error) {
 		d.log.Error("what is left can't be named", "error", err)
 		return
 	}
-	for _, t := range under(status.Tables, "") {
+	left := under(status, "")
+	for _, p := range left.projects {
+		d.log.Warn("left", "path", p.Path, "state", projectTrouble(p), "remedy", projectRemedy(d.plan.mountpoint, p))
+	}
+	for _, t := range left.tables {
 		d.log.Warn("left", "path", t.Path, "state", trouble(t), "remedy", remedy(d.plan.mountpoint, t))
 	}
 }

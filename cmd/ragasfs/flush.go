@@ -81,6 +81,6 @@ func (a *app) left(ctx context.Context, t target, paths ...string) error {
 	if err != nil {
 		return err
 	}
-	nameLeft(a.err, t.Mountpoint, under(status.Tables, paths...))
+	under(status, paths...).name(a.err, t.Mountpoint)
 	return nil
 }

@@ -3,32 +3,75 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/ragasfs/ragasfs/cache"
 )
 
-// under returns those tables that are not clean and stand under one of the paths
-// ("" is everything).
-func under(tables []cache.TableStatus, paths ...string) []cache.TableStatus {
-	var left []cache.TableStatus
-	for _, t := range tables {
-		for _, path := range paths {
-			if t.State != "clean" && (path == "" || t.Path == path || strings.HasPrefix(t.Path, path+"/")) {
-				left = append(left, t)
-				break
-			}
+// leftover is what is not in the store as it is in the mount.
+type leftover struct {
+	tables   []cache.TableStatus
+	projects []cache.ProjectStatus
+}
+
+func (l leftover) none() bool { return len(l.tables) == 0 && len(l.projects) == 0 }
+
+// under returns what of a status is not in the store and stands under one of the
+// paths ("" is everything).
+func under(status cache.Status, paths ...string) (left leftover) {
+	stands := func(at string) bool {
+		return slices.ContainsFunc(paths, func(path string) bool {
+			return path == "" || at == path || strings.HasPrefix(at, path+"/")
+		})
+	}
+	for _, t := range status.Tables {
+		if t.State != "clean" && stands(t.Path) {
+			left.tables = append(left.tables, t)
+		}
+	}
+	for _, p := range status.Projects {
+		if stands(p.Path) {
+			left.projects = append(left.projects, p)
 		}
 	}
 	return left
 }
 
-// nameLeft writes a line for each table that is not in the store as it is in the
-// mount: what is the matter with it, and which command helps.
-func nameLeft(w io.Writer, mountpoint string, tables []cache.TableStatus) {
-	for _, t := range tables {
+// name writes a line for each project and table: what is the matter with it, and
+// which command helps.
+func (l leftover) name(w io.Writer, mountpoint string) {
+	for _, p := range l.projects {
+		fmt.Fprintf(w, "ragasfs: %s: %s; %s\n", full(mountpoint, p.Path), projectTrouble(p), projectRemedy(mountpoint, p))
+	}
+	for _, t := range l.tables {
 		fmt.Fprintf(w, "ragasfs: %s: %s; %s\n", full(mountpoint, t.Path), trouble(t), remedy(mountpoint, t))
 	}
+}
+
+// projectTrouble says what the store has yet to hear of a project.
+func projectTrouble(p cache.ProjectStatus) string {
+	text := map[string]string{
+		"create": "the project is not in the store yet",
+		"delete": "the project is not deleted in the store yet",
+		"rename": "the project has its old name in the store",
+	}[p.Op]
+	if p.Error != "" {
+		text += ": " + p.Error
+	}
+	return text
+}
+
+func projectRemedy(mountpoint string, p cache.ProjectStatus) string {
+	path := p.Path
+	if p.Op == "delete" {
+		path = "" // there is nothing any more that could be named
+	}
+	text := "send it with `ragasfs flush " + quote(full(mountpoint, path)) + "`"
+	if p.Op == "rename" && p.Error != "" {
+		text += ", or rename it again"
+	}
+	return text
 }
 
 // trouble says what is the matter with a table.

@@ -56,8 +56,8 @@ func (a *app) statusOf(ctx context.Context, path string, asJSON bool) error {
 	if err := a.showStatus(status, asJSON); err != nil {
 		return err
 	}
-	if left := under(status.Tables, t.inside); len(left) > 0 {
-		nameLeft(a.err, t.Mountpoint, left)
+	if left := under(status, t.inside); !left.none() {
+		left.name(a.err, t.Mountpoint)
 		return &codeError{code: exitPending}
 	}
 	return nil
@@ -91,9 +91,7 @@ func (a *app) statusOfAll(ctx context.Context, asJSON bool, onlyState string) er
 		return err
 	}
 	stores, err := cache.Stores(stateDir)
-	if err != nil {
-		return errors.Join(append(failed, err)...)
-	}
+	failed = append(failed, err)
 	for _, store := range stores {
 		if slices.ContainsFunc(found.records, func(r mounts.Record) bool { return samePath(r.StoreDir, store.Dir) }) {
 			continue // it is being unmounted
@@ -170,7 +168,7 @@ func (a *app) showStatus(status cache.Status, asJSON bool) error {
 		return json.NewEncoder(a.out).Encode(status)
 	}
 	fmt.Fprintf(a.out, "%s: %s, %s, pid %d\n", status.Mountpoint, status.Backend, status.State, status.PID)
-	fmt.Fprintf(a.out, "  %s\n", pendingTotal(status.Pending.Rows, status.Pending.Tables))
+	fmt.Fprintf(a.out, "  %s\n", pendingTotal(status.Pending.Rows, status.Pending.Tables, len(status.Projects)))
 	for _, t := range status.Tables {
 		if t.State == "clean" {
 			fmt.Fprintf(a.out, "  %s: clean, %d rows\n", t.Path, t.Rows)
@@ -181,6 +179,9 @@ func (a *app) showStatus(status cache.Status, asJSON bool) error {
 			since = ", since " + t.Since.Local().Format("2006-01-02 15:04:05")
 		}
 		fmt.Fprintf(a.out, "  %s: %s%s\n", t.Path, trouble(t), since)
+	}
+	for _, p := range status.Projects {
+		fmt.Fprintf(a.out, "  %s: %s\n", p.Path, projectTrouble(p))
 	}
 	for _, l := range status.Limits {
 		waiting := ""
@@ -195,14 +196,21 @@ func (a *app) showStatus(status cache.Status, asJSON bool) error {
 	return nil
 }
 
-func pendingTotal(rows, tables int) string {
+func pendingTotal(rows, tables, projects int) string {
+	var parts []string
 	switch {
-	case rows == 0 && tables == 0:
-		return "nothing is pending"
-	case rows == 0: // a save that nobody has looked at yet, a new table, a deleted one
-		return count(tables, "table") + " not sent"
+	case rows > 0:
+		parts = append(parts, count(rows, "row")+" in "+count(tables, "table"))
+	case tables > 0: // a save that nobody has looked at yet, a new table, a deleted one
+		parts = append(parts, count(tables, "table"))
 	}
-	return fmt.Sprintf("%s in %s not sent", count(rows, "row"), count(tables, "table"))
+	if projects > 0 {
+		parts = append(parts, count(projects, "project"))
+	}
+	if len(parts) == 0 {
+		return "nothing is pending"
+	}
+	return strings.Join(parts, " and ") + " not sent"
 }
 
 func count(n int, what string) string {
@@ -215,6 +223,9 @@ func count(n int, what string) string {
 // showStore shows a store that is not mounted, in the form of a mount.
 func (a *app) showStore(stateDir string, store cache.StoreInfo, asJSON bool) error {
 	resume := "not mounted; to send what is left: " + a.resumeCommand(stateDir, store)
+	if store.Damaged {
+		resume = "its state is damaged, what waits is not known in full; the next mount says more; " + resume
+	}
 	if asJSON {
 		return a.showStatus(cache.Status{
 			Mountpoint: store.Mountpoint, Source: store.Source, Backend: store.Source, State: "offline",
@@ -222,7 +233,10 @@ func (a *app) showStore(stateDir string, store cache.StoreInfo, asJSON bool) err
 		}, true)
 	}
 	fmt.Fprintf(a.out, "%s: %s, not mounted\n", store.Mountpoint, store.Source)
-	fmt.Fprintf(a.out, "  %s\n", pendingTotal(store.Rows, store.Tables))
+	fmt.Fprintf(a.out, "  %s\n", pendingTotal(store.Rows, store.Tables, len(store.Projects)))
+	if store.Damaged {
+		fmt.Fprintln(a.out, "  its state is damaged, what waits is not known in full; the next mount says more")
+	}
 	fmt.Fprintf(a.out, "  to send what is left: %s\n", a.resumeCommand(stateDir, store))
 	return nil
 }

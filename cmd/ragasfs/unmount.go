@@ -99,7 +99,7 @@ func (a *app) drainAndUnmount(ctx context.Context, t target, opts unmountOptions
 		return fmt.Errorf("%s is still mounted: %w", t.Mountpoint, err)
 	}
 	if err := a.unmountOnce(ctx, t.MountEntry, opts.lazy); err != nil {
-		nameLeft(a.err, t.Mountpoint, left)
+		left.name(a.err, t.Mountpoint)
 		return err
 	}
 	return a.await(ctx, t, left, opts)
@@ -146,10 +146,10 @@ func (a *app) follow(ctx context.Context, t target, opts unmountOptions) error {
 
 // send sends what is pending, as long as it moves. It returns what is left, and
 // the options for the rest of the way: after a stall nobody waits again.
-func (a *app) send(ctx context.Context, t target, opts unmountOptions) ([]cache.TableStatus, unmountOptions, error) {
+func (a *app) send(ctx context.Context, t target, opts unmountOptions) (leftover, unmountOptions, error) {
 	drained := a.drain(ctx, t, opts.timeout)
 	if drained != nil && !errors.Is(drained, cache.ErrPending) && !errors.Is(drained, errStalled) {
-		return nil, opts, drained
+		return leftover{}, opts, drained
 	}
 	if errors.Is(drained, errStalled) {
 		fmt.Fprintf(a.err, "ragasfs: %s: %v\n", t.record.Mountpoint, drained)
@@ -157,15 +157,15 @@ func (a *app) send(ctx context.Context, t target, opts unmountOptions) ([]cache.
 	}
 	status, err := t.client().Status(ctx, "")
 	if err != nil {
-		return nil, opts, err
+		return leftover{}, opts, err
 	}
 	for _, notice := range status.Notices {
 		fmt.Fprintf(a.err, "ragasfs: %s: %s\n", t.record.Mountpoint, notice)
 	}
 	if drained == nil {
-		return nil, opts, nil
+		return leftover{}, opts, nil
 	}
-	return under(status.Tables, ""), opts, nil
+	return under(status, ""), opts, nil
 }
 
 func (a *app) drain(ctx context.Context, t target, timeout time.Duration) error {
@@ -176,7 +176,7 @@ func (a *app) drain(ctx context.Context, t target, timeout time.Duration) error 
 
 // await waits for the end of a daemon whose mount has ended, and names what it
 // leaves behind.
-func (a *app) await(ctx context.Context, t target, left []cache.TableStatus, opts unmountOptions) error {
+func (a *app) await(ctx context.Context, t target, left leftover, opts unmountOptions) error {
 	// The daemon sends what was written since the drain.
 	if err := t.client().End(ctx, opts.timeout); err != nil && !errors.Is(err, control.ErrNoDaemon) {
 		return err
@@ -202,21 +202,21 @@ func (a *app) await(ctx context.Context, t target, left []cache.TableStatus, opt
 }
 
 // behind names what is not sent of a store that is no longer mounted.
-func (a *app) behind(record mounts.Record, left []cache.TableStatus) error {
-	stores, err := cache.Stores(record.StateDir)
+func (a *app) behind(record mounts.Record, left leftover) error {
+	store, waits, err := cache.Waiting(record.StoreDir)
 	if err != nil {
+		left.name(a.err, record.Mountpoint)
 		return err
 	}
 	resume := ""
-	for _, store := range stores {
-		if samePath(store.Dir, record.StoreDir) {
-			resume = fmt.Sprintf("%s, kept on disk; the next mount sends it: %s", pendingTotal(store.Rows, store.Tables), a.resumeCommand(record.StateDir, store))
-		}
+	if waits {
+		resume = fmt.Sprintf("%s, kept on disk; the next mount sends it: %s",
+			pendingTotal(store.Rows, store.Tables, len(store.Projects)), a.resumeCommand(record.StateDir, store))
 	}
-	if resume == "" && len(left) == 0 {
+	if resume == "" && left.none() {
 		return nil
 	}
-	nameLeft(a.err, record.Mountpoint, left)
+	left.name(a.err, record.Mountpoint)
 	if resume == "" {
 		resume = "mount again to settle it: ragasfs mount " + quote(record.Source) + " " + quote(record.Mountpoint)
 	}
@@ -253,7 +253,7 @@ func (a *app) cleanUp(ctx context.Context, mountpoint string, record mounts.Reco
 	if !died(ctx, record) {
 		return fmt.Errorf("%s is unmounted, but its process (pid %d) does not end", mountpoint, record.PID)
 	}
-	return a.behind(record, nil)
+	return a.behind(record, leftover{})
 }
 
 // died reports whether the process ends at once: it was killed a moment ago.
