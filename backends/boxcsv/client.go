@@ -172,7 +172,11 @@ func (c *client) info(ctx context.Context, id string) (item, error) {
 	err := c.read(ctx, call{
 		method: http.MethodGet, url: c.hosts.api + "/files/" + url.PathEscape(id), query: fields(),
 	}, &file)
-	if err == nil {
+	switch {
+	case err != nil:
+	case file.Status != "" && file.Status != statusActive:
+		err = fmt.Errorf("file %s is %s: %w", id, file.Status, backends.ErrNotFound)
+	default:
 		err = checkFile(file)
 	}
 	return file, err

@@ -36,10 +36,11 @@ func (b *Backend) createProject(ctx context.Context, name string) (backends.Entr
 	if err != nil {
 		return backends.Entry{}, err
 	}
-	if folder.Name != name {
+	if folder.Name != name && folder.Name != "" {
 		return backends.Entry{}, b.takeBack(ctx, folder, name)
 	}
-	b.tree.setProject(name, string(folder.ID))
+	folder.Name = name
+	b.tree.projectMadeHere(name, string(folder.ID))
 	for _, kind := range backends.Kinds {
 		if _, err := b.makeKind(ctx, string(folder.ID), kind); err != nil {
 			// The project is there, its folders come with its first tables.

@@ -42,8 +42,11 @@ func (b *Backend) deleteTable(ctx context.Context, ref backends.Ref, base backen
 			return fmt.Errorf("it is at another version: %w", backends.ErrConflict)
 		}
 		etag := string(file.Etag)
-		if base == "" {
+		switch {
+		case base == "":
 			etag = ""
+		case etag == "":
+			return incomplete("file %s has no etag, so that what others write now could be deleted", id)
 		}
 		err := b.client.remove(ctx, typeFile, id, etag)
 		b.tree.forgetFile(id)

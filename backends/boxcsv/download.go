@@ -16,20 +16,23 @@ import (
 )
 
 // download opens the content of a file at exactly that version. The reader
-// fails with ErrIncomplete where size or checksum are others.
-func (c *client) download(ctx context.Context, file item) (*content, error) {
+// fails with ErrIncomplete where size or checksum are others. byName asks for the
+// version; without, Box gives the current one.
+func (c *client) download(ctx context.Context, file item, byName bool) (*content, error) {
 	var opened *content
 	err := c.repeat(ctx, func() (err error) {
-		opened, err = c.openContent(ctx, file)
+		opened, err = c.openContent(ctx, file, byName)
 		return err
 	})
 	return opened, err
 }
 
-func (c *client) openContent(ctx context.Context, file item) (*content, error) {
+func (c *client) openContent(ctx context.Context, file item, byName bool) (*content, error) {
 	k := call{
 		method: http.MethodGet, url: c.hosts.api + "/files/" + url.PathEscape(string(file.ID)) + "/content",
-		query: url.Values{"version": {string(file.FileVersion.ID)}},
+	}
+	if byName {
+		k.query = url.Values{"version": {string(file.FileVersion.ID)}}
 	}
 	first, err := c.once(ctx, k)
 	if err != nil {

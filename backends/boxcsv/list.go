@@ -57,6 +57,20 @@ func (b *Backend) listProjects(ctx context.Context) ([]backends.Entry, error) {
 		known[folder.Name] = string(folder.ID)
 		entries = append(entries, projectEntry(folder))
 	}
+	for name, id := range b.tree.projectsMadeHere() { // the listing may lag behind
+		if known[name] != "" {
+			continue
+		}
+		folder, err := b.client.folder(ctx, id)
+		switch {
+		case errors.Is(err, backends.ErrNotFound):
+		case err != nil:
+			return nil, fmt.Errorf("list projects: %w", err)
+		case folder.Name == name && folder.parentID() == b.options.RootFolderID:
+			known[name] = id
+			entries = append(entries, projectEntry(folder))
+		}
+	}
 	b.tree.setProjects(known)
 	return entries, nil
 }
@@ -88,6 +102,9 @@ func (b *Backend) listFolder(ctx context.Context, folder string) ([]item, error)
 	if err != nil {
 		return nil, err
 	}
+	if items, err = b.completed(ctx, folder, items); err != nil {
+		return nil, err
+	}
 	items, missing := b.tree.listed(folder, items)
 	for _, id := range missing {
 		file, err := b.client.info(ctx, id)
@@ -101,6 +118,33 @@ func (b *Backend) listFolder(ctx context.Context, folder string) ([]item, error)
 		}
 	}
 	return items, nil
+}
+
+// completed asks for those tables again of which the listing of a folder shows only
+// a part: they are not gone.
+func (b *Backend) completed(ctx context.Context, folder string, items []item) ([]item, error) {
+	whole := items[:0]
+	for _, entry := range items {
+		if entry.Parent == nil {
+			entry.Parent = &item{ID: text(folder)}
+		}
+		_, isTable := csvstore.TableName(entry.Name)
+		if isTable && entry.Type == typeFile && checkFile(entry) != nil {
+			file, err := b.client.info(ctx, string(entry.ID))
+			switch {
+			case errors.Is(err, backends.ErrNotFound):
+				continue
+			case errors.Is(err, backends.ErrIncomplete):
+				b.log.Warn("a file at Box has no checksum or version, it is left out", "name", entry.Name, "id", string(entry.ID))
+			case err != nil:
+				return nil, err
+			default:
+				entry = file
+			}
+		}
+		whole = append(whole, entry)
+	}
+	return whole, nil
 }
 
 // projectID finds a project's folder.

@@ -210,7 +210,7 @@ func (c *client) findPart(ctx context.Context, p *partWriter, sum string) (part,
 func (c *client) commit(ctx context.Context, t target, p *partWriter, whole []byte) (item, error) {
 	k := call{
 		method: http.MethodPost, url: p.session.Endpoints.Commit, query: fields(), writes: true, uploads: true,
-		json:   commit{Parts: p.parts, Attributes: attributes{Name: t.name}},
+		json:   commit{Parts: p.parts},
 		header: map[string]string{"Digest": digest(whole)},
 	}
 	if t.etag != "" {

@@ -36,7 +36,7 @@ func (b *Backend) renameTable(ctx context.Context, ref backends.Ref, name string
 	defer b.tree.writes(id)()
 	file, err := b.client.rename(ctx, typeFile, id, to)
 	b.tree.forgetFile(id)
-	if errors.Is(err, backends.ErrUnknown) && ctx.Err() == nil {
+	if doubt := errors.Is(err, backends.ErrUnknown) || err == nil && (checkFile(file) != nil || file.Name != to); doubt && ctx.Err() == nil {
 		if now, lookErr := b.client.info(ctx, id); lookErr == nil && now.Name == to {
 			file, err = now, nil
 		}
@@ -60,10 +60,13 @@ func (b *Backend) renameProject(ctx context.Context, ref backends.Ref, name stri
 		return backends.Entry{}, err
 	}
 	folder, err := b.client.rename(ctx, typeFolder, id, name)
-	if errors.Is(err, backends.ErrUnknown) && ctx.Err() == nil {
+	if doubt := errors.Is(err, backends.ErrUnknown) || err == nil && folder.Name != name; doubt && ctx.Err() == nil {
 		if now, lookErr := b.client.folder(ctx, id); lookErr == nil && now.Name == name {
 			folder, err = now, nil
 		}
+	}
+	if err == nil && folder.Name != name {
+		err = fmt.Errorf("%w: it is called %q now", backends.ErrUnknown, folder.Name)
 	}
 	if err != nil {
 		return backends.Entry{}, err

@@ -115,7 +115,7 @@ func TestAddressesAreInNoError(t *testing.T) {
 		w.Header().Set("Location", "http://127.0.0.1:1/d/1/very-secret/download")
 		w.WriteHeader(http.StatusFound)
 	})
-	_, err := b.client.openContent(t.Context(), item{ID: "1", FileVersion: &fileVersion{ID: "2"}})
+	_, err := b.client.openContent(t.Context(), item{ID: "1", FileVersion: &fileVersion{ID: "2"}}, true)
 	if err == nil || strings.Contains(err.Error(), "very-secret") || strings.Contains(err.Error(), testToken) {
 		t.Errorf("error %v", err)
 	}

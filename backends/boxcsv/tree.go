@@ -17,11 +17,11 @@ const fresh = 10 * time.Second
 type tree struct {
 	root     string // id of the root folder
 	mu       sync.Mutex
-	projects map[string]string // id by name
-	folders  map[string]place  // of the folders of a kind, by id
-	kinds    map[place]string  // the other way round
-	files    map[string]item   // by id
-	made     map[string]time.Time
+	projects map[string]string    // id by name
+	folders  map[string]place     // of the folders of a kind, by id
+	kinds    map[place]string     // the other way round
+	files    map[string]item      // by id
+	made     map[string]time.Time // files and folders of projects made here, by id
 	removed  map[string]time.Time
 	writing  map[string]*writing // by id of the file, or of the folder that gets a new one
 }
@@ -115,6 +115,28 @@ func (t *tree) setProject(name, id string) {
 	t.projects[name] = id
 }
 
+// projectMadeHere remembers a project that was just made.
+func (t *tree) projectMadeHere(name, id string) {
+	t.setProject(name, id)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.made[id] = time.Now()
+}
+
+// projectsMadeHere are the projects, by name, that were made here so recently that
+// a listing may lack them.
+func (t *tree) projectsMadeHere() map[string]string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	found := map[string]string{}
+	for name, id := range t.projects {
+		if at, own := t.made[id]; own && time.Since(at) <= fresh {
+			found[name] = id
+		}
+	}
+	return found
+}
+
 // setProjects remembers a complete listing of the root.
 func (t *tree) setProjects(projects map[string]string) {
 	t.mu.Lock()
@@ -125,6 +147,7 @@ func (t *tree) setProjects(projects map[string]string) {
 func (t *tree) forgetProject(id string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	delete(t.made, id)
 	for name, known := range t.projects {
 		if known == id {
 			delete(t.projects, name)
@@ -213,6 +236,13 @@ func (t *tree) removedHere(id string) {
 	delete(t.files, id)
 	delete(t.made, id)
 	t.removed[id] = time.Now()
+}
+
+// restored: somebody has taken it out of the trash.
+func (t *tree) restored(id string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.removed, id)
 }
 
 // listed corrects a listing of a folder by what was done here so recently that

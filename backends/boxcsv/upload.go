@@ -35,6 +35,9 @@ type stored struct {
 // upload sends a document. errors.Is(err, ErrUnknown): it may be there. The
 // checksum of what was sent is known unless the document could not be read.
 func (c *client) upload(ctx context.Context, t target, document backends.Document) (stored, error) {
+	if !t.isNew() && t.etag == "" {
+		return stored{}, incomplete("file %s has no etag, so that nothing would keep apart what two programs write", t.file)
+	}
 	if document.Size > c.direct {
 		return c.uploadParts(ctx, t, document)
 	}
@@ -109,6 +112,8 @@ func checkStored(sent stored, t target, size int64) error {
 	case sent.SHA1 != sent.sum || int64(sent.Size) != size:
 		return fmt.Errorf("%w: Box has %d bytes with SHA-1 %s, sent were %d with %s",
 			backends.ErrUnknown, sent.Size, sent.SHA1, size, sent.sum)
+	case sent.Name == "":
+		return fmt.Errorf("%w: Box does not say how it calls the file", backends.ErrUnknown)
 	case sent.Name != t.name:
 		return fmt.Errorf("%w: %w from %q to %q", backends.ErrUnknown, errOtherName, t.name, sent.Name)
 	}

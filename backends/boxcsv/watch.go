@@ -14,6 +14,9 @@ import (
 	"github.com/ragasfs/ragasfs/backends/csvstore"
 )
 
+// eventRestored is the type of an event that brings something out of the trash.
+const eventRestored = "ITEM_UNDELETE_VIA_TRASH"
+
 // mostSeen is how many ids of events are remembered: they come more than once.
 const mostSeen = 2000
 
@@ -116,6 +119,9 @@ func (w *watcher) drain(ctx context.Context) error {
 			if e.Source != nil {
 				w.b.tree.settled(ctx, string(e.Source.ID))
 				w.b.tree.settled(ctx, e.Source.parentID())
+			}
+			if e.Type == eventRestored && e.Source != nil {
+				w.b.tree.restored(string(e.Source.ID))
 			}
 			if ref, interesting := w.b.refOf(e); interesting {
 				w.changed(ref)

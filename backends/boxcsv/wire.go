@@ -68,6 +68,9 @@ const (
 	typeFolder = "folder"
 )
 
+// statusActive is that of what is not in the trash.
+const statusActive = "active"
+
 // item is a file or folder.
 type item struct {
 	Type        string       `json:"type"`
@@ -185,8 +188,7 @@ type part struct {
 }
 
 type commit struct {
-	Parts      []part     `json:"parts"`
-	Attributes attributes `json:"attributes"`
+	Parts []part `json:"parts"` // the name was given when the session was opened
 }
 
 // events is one page of the stream.
