@@ -3,10 +3,8 @@ package boxservice
 import (
 	"encoding/json"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/ragasfs/ragasfs/integration/emulator/faults"
 )
@@ -94,7 +92,8 @@ type change struct {
 	Parent      *struct {
 		ID string `json:"id"`
 	} `json:"parent"`
-	Lock json.RawMessage `json:"lock"`
+	Lock       json.RawMessage `json:"lock"`
+	SharedLink json.RawMessage `json:"shared_link"`
 }
 
 // update renames, moves and describes. If-Match does not count for a move.
@@ -126,6 +125,9 @@ func (s *Service) update(i *item, q request, w http.ResponseWriter, r *http.Requ
 	}
 	if taken != nil && taken != i {
 		return nameTaken(mini(taken))
+	}
+	if f := i.share(wanted.SharedLink); f != nil {
+		return f
 	}
 	event := "ITEM_MODIFY"
 	switch {
@@ -168,95 +170,6 @@ func (s *Service) deleteFile(q request, w http.ResponseWriter, r *http.Request) 
 	}
 	s.store.trash(file)
 	w.WriteHeader(http.StatusNoContent)
-	return nil
-}
-
-func (s *Service) copyFile(q request, w http.ResponseWriter, r *http.Request) *failure {
-	file, f := s.store.find(typeFile, q.id)
-	if f != nil {
-		return f
-	}
-	var wanted struct {
-		newItem
-		Version string `json:"version"`
-	}
-	if f := q.decode(&wanted); f != nil {
-		return f
-	}
-	if wanted.Name == "" {
-		wanted.Name = file.name
-	}
-	name, taken, f := s.free(wanted.Parent.ID, wanted.Name)
-	if f != nil {
-		return f
-	}
-	if taken != nil {
-		return nameTaken(mini(taken))
-	}
-	v := file.current()
-	if wanted.Version != "" {
-		if v = versionOf(file, wanted.Version); v == nil {
-			return notFound("file_version", wanted.Version)
-		}
-	}
-	added := s.store.addFile(wanted.Parent.ID, name, v.content, file.contentModified)
-	faults.WriteJSON(w, http.StatusCreated, selected(r, s.full(added)))
-	return nil
-}
-
-func versionOf(file *item, id string) *version {
-	at := slices.IndexFunc(file.versions, func(v version) bool { return v.id == id })
-	if at < 0 {
-		return nil
-	}
-	return &file.versions[at]
-}
-
-// listVersions lists past versions, the newest first.
-func (s *Service) listVersions(q request, w http.ResponseWriter, _ *http.Request) *failure {
-	file, f := s.store.find(typeFile, q.id)
-	if f != nil {
-		return f
-	}
-	entries := []any{}
-	for _, v := range slices.Backward(file.versions[:len(file.versions)-1]) {
-		entries = append(entries, versionShape(file, &v))
-	}
-	faults.WriteJSON(w, http.StatusOK, map[string]any{
-		"total_count": len(entries), "limit": maxPage, "offset": 0, "entries": entries,
-	})
-	return nil
-}
-
-func versionShape(file *item, v *version) map[string]any {
-	return map[string]any{
-		"type": "file_version", "id": v.id, "sha1": v.sha1, "size": len(v.content), "name": file.name,
-		"created_at": stamp(v.created), "modified_at": stamp(v.created),
-	}
-}
-
-// promote makes a copy of a past version the current one.
-func (s *Service) promote(q request, w http.ResponseWriter, _ *http.Request) *failure {
-	file, f := s.store.find(typeFile, q.id)
-	if f != nil {
-		return f
-	}
-	var wanted struct {
-		ID string `json:"id"`
-	}
-	if f := q.decode(&wanted); f != nil {
-		return f
-	}
-	v := versionOf(file, wanted.ID)
-	if v == nil {
-		return notFound("file_version", wanted.ID)
-	}
-	etag := v.etag
-	s.store.addVersion(file, v.content, time.Time{})
-	if s.knobs.KeepEtag {
-		file.etag = etag
-	}
-	faults.WriteJSON(w, http.StatusCreated, versionShape(file, file.current()))
 	return nil
 }
 

@@ -8,8 +8,9 @@ import (
 
 // request is what an operation gets beside the HTTP request.
 type request struct {
-	id   string // of the item, session or version in the path
-	body []byte
+	id    string // of the item, session or version in the path, the last one
+	above string // of the item in the path that has it
+	body  []byte
 }
 
 // decode reads the body as JSON.
@@ -43,6 +44,7 @@ func (s *Service) operation(method string, parts []string, body []byte) handler 
 		"DELETE folders/*":                    s.deleteFolder,
 		"GET folders/*/items":                 s.listItems,
 		"GET folders/trash/items":             s.listTrash,
+		"POST folders/*/copy":                 s.copyFolder,
 		"GET folders/*/trash":                 s.getTrashed,
 		"DELETE folders/*/trash":              s.purgeTrashed,
 		"POST folders/*":                      s.restore,
@@ -57,6 +59,9 @@ func (s *Service) operation(method string, parts []string, body []byte) handler 
 		"POST files/*/copy":                   s.copyFile,
 		"GET files/*/versions":                s.listVersions,
 		"POST files/*/versions/current":       s.promote,
+		"GET files/*/versions/*":              s.getVersion,
+		"DELETE files/*/versions/*":           s.deleteVersion,
+		"PUT files/*/versions/*":              s.restoreVersion,
 		"GET files/*/trash":                   s.getTrashed,
 		"DELETE files/*/trash":                s.purgeTrashed,
 		"POST files/*":                        s.restore,
@@ -74,7 +79,7 @@ func (s *Service) operation(method string, parts []string, body []byte) handler 
 			key += "/"
 		}
 		if isID(parts, i) {
-			q.id = part
+			q.above, q.id = q.id, part
 			key += "*"
 			continue
 		}

@@ -50,7 +50,7 @@ func (s *Service) full(i *item) map[string]any {
 	m["created_at"], m["modified_at"] = stamp(i.created), stamp(i.modified)
 	m["content_created_at"], m["content_modified_at"] = stamp(i.created), stamp(i.contentModified)
 	m["created_by"], m["modified_by"], m["owned_by"] = s.user(), s.user(), s.user()
-	m["shared_link"], m["trashed_at"], m["purged_at"] = nil, nil, nil
+	m["shared_link"], m["trashed_at"], m["purged_at"] = i.sharedLink(), nil, nil
 	m["item_status"] = "active"
 	if s.store.inTrash(i) {
 		m["item_status"], m["trashed_at"], m["purged_at"] = "trashed", stamp(i.modified), stamp(i.modified.AddDate(0, 1, 0))

@@ -22,6 +22,7 @@ type version struct {
 	sha1    string
 	created time.Time
 	etag    int // of the file when this version was made
+	trashed time.Time
 }
 
 // item is a file or a folder.
@@ -36,6 +37,7 @@ type item struct {
 	description     string
 	trashed         bool
 	lockedBy        string
+	shared          string    // access of its shared link; empty: it has none
 	versions        []version // of a file, oldest first; the last is the current one
 }
 
