@@ -163,3 +163,50 @@ func TestEmulatedSharedLink(t *testing.T) {
 		}
 	}
 }
+
+// A client sets the time of a file without sending it again.
+func TestEmulatedContentTime(t *testing.T) {
+	_, c, file := emulatedFile(t, "one")
+	const at = "2011-12-13T14:15:16Z"
+	changed := c.want(http.StatusOK, http.MethodPut, "files/"+file, map[string]string{"content_modified_at": at})
+	if changed["content_modified_at"] != at {
+		t.Errorf("the time is %v", changed["content_modified_at"])
+	}
+}
+
+// Credentials at the download host are refused where a client of ours would send
+// them; Box does not mind, and other clients do send them.
+func TestEmulatedDownloadHost(t *testing.T) {
+	_, c, file := emulatedFile(t, "one")
+	for host, status := range map[string]int{"api.box.com": http.StatusOK, "": http.StatusBadRequest} {
+		r, err := http.NewRequest(http.MethodGet, c.base+"/2.0/files/"+file+"/content", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Host = host
+		r.Header.Set("Authorization", "Bearer "+testToken)
+		first, err := http.DefaultTransport.RoundTrip(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = first.Body.Close() // it has none
+		address, err := first.Location()
+		if err != nil {
+			t.Fatal(err)
+		}
+		second, err := http.NewRequest(http.MethodGet, c.base+address.Path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		second.Host = address.Host
+		second.Header.Set("Authorization", "Bearer "+testToken)
+		answer, err := http.DefaultTransport.RoundTrip(second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = answer.Body.Close() // the status is enough
+		if answer.StatusCode != status {
+			t.Errorf("by way of %q: %s answers %d, want %d", host, address.Host, answer.StatusCode, status)
+		}
+	}
+}

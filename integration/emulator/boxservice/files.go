@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/ragasfs/ragasfs/integration/emulator/faults"
 )
@@ -94,6 +95,8 @@ type change struct {
 	} `json:"parent"`
 	Lock       json.RawMessage `json:"lock"`
 	SharedLink json.RawMessage `json:"shared_link"`
+	// ContentModifiedAt is not in Box's specification; rclone sets the time so.
+	ContentModifiedAt string `json:"content_modified_at"`
 }
 
 // update renames, moves and describes. If-Match does not count for a move.
@@ -138,6 +141,9 @@ func (s *Service) update(i *item, q request, w http.ResponseWriter, r *http.Requ
 	}
 	s.store.touch(i)
 	i.parent, i.name = parent, name
+	if at, err := time.Parse(time.RFC3339, wanted.ContentModifiedAt); err == nil {
+		i.contentModified = at
+	}
 	if wanted.Description != nil {
 		i.description = *wanted.Description
 	}

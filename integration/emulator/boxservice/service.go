@@ -230,6 +230,9 @@ func hostOf(r *http.Request) string {
 	return r.Host
 }
 
+// downloadHost is where Box itself serves contents.
+const downloadHost = "dl.boxcloud.com"
+
 // downloadBase is the same service under another host name, so that a client
 // that takes its credentials along is found out.
 func downloadBase(r *http.Request) string {
@@ -237,7 +240,7 @@ func downloadBase(r *http.Request) string {
 	other := map[string]string{"127.0.0.1": "localhost", "localhost": "127.0.0.1"}[host]
 	switch {
 	case strings.HasSuffix(host, ".box.com"):
-		return "https://dl.boxcloud.com"
+		return "https://" + downloadHost
 	case other == "":
 		return baseURL(r)
 	}
