@@ -30,7 +30,7 @@ const (
 
 // recognising is how long a mount waits for the listing that tells whether it is
 // the store for which something is pending.
-const recognising = 2 * time.Second
+const recognising = time.Second
 
 // serve mounts and serves until the mount ends. reporter is nil in the foreground.
 func (a *app) serve(ctx context.Context, plan mountPlan, reporter *background.Reporter) error {
