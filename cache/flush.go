@@ -72,6 +72,9 @@ func (c *Cache) flushTables(ctx context.Context, tables []*Table, opt flushOptio
 		}
 	}
 	c.flushProjects(ctx, opt.projects)
+	if opt.patient {
+		c.awaitProjects(ctx, opt.projects)
+	}
 	err := c.left(tables)
 	if left := c.projectStatus(opt.projects); err == nil && len(left) > 0 {
 		err = fmt.Errorf("%w: %s", ErrPending, left[0].Path)
@@ -100,6 +103,23 @@ func (c *Cache) flushProjects(ctx context.Context, wanted func(path string) bool
 			c.health.failed(err)
 			c.log.Warn("project not settled", "project", p.rec.Name, "error", err, "remedy", remedy(err))
 		}
+	}
+}
+
+// awaitProjects tries again as long as the store is away, until ctx is done.
+func (c *Cache) awaitProjects(ctx context.Context, wanted func(path string) bool) {
+	for wait := minBackoff; len(c.pendingProjects(wanted)) > 0; wait = min(2*wait, maxBackoff) {
+		if state, _ := c.health.get(); state == "online" {
+			return // waiting would change nothing
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		}
+		c.flushProjects(ctx, wanted)
 	}
 }
 

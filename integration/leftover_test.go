@@ -61,11 +61,28 @@ func testPendingProject(t *testing.T, m *mounted, down, up func() error, there f
 	}
 	m.Mount("write_back=manual")
 	m.must("flush", m.Path("fresh"))
+	m.must("status", m.Dir)
 	if !there() {
 		t.Error("the store does not have the project")
 	}
-	m.must("status", m.Dir)
-	m.Unmount()
+	// An unmount waits for a store that is away, for projects as for tables.
+	m.Sh("rm -r fresh")
+	if err := down(); err != nil {
+		t.Fatal(err)
+	}
+	tries := func() int { return strings.Count(readFile(t, m.Log), "project not settled") }
+	before, ended := tries(), make(chan result)
+	go func() { ended <- m.Run("unmount", m.Dir) }()
+	eventually(t, "the unmount has tried", func() bool { return tries() > before })
+	if err := up(); err != nil {
+		t.Fatal(err)
+	}
+	if r := <-ended; r.Code != 0 {
+		t.Errorf("unmount: exit code %d, %s", r.Code, r.Err)
+	}
+	if there() {
+		t.Error("the store still has the project")
+	}
 	if r := m.Run("status", "--state-dir", m.State); !strings.Contains(r.Out, "nothing waits") {
 		t.Errorf("at the end: %s%s", r.Out, r.Err)
 	}
