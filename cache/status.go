@@ -34,10 +34,14 @@ func (c *Cache) Status(p string) (Status, error) {
 			s.Pending.Tables++
 			s.Pending.Rows += ts.Pending.Append + ts.Pending.Update + ts.Pending.Delete
 		}
+		if !pending && ts.Reason != "" {
+			s.Warnings = append(s.Warnings, ts.Path+": "+ts.Reason)
+		}
 		if pending || named {
 			s.Tables = append(s.Tables, ts)
 		}
 	}
+	slices.Sort(s.Warnings)
 	slices.SortFunc(s.Tables, func(a, b TableStatus) int { return cmp.Compare(a.Path, b.Path) })
 	if reason != "" && state != "online" {
 		s.Notices = append(s.Notices, "the store is not reachable: "+reason)

@@ -21,6 +21,8 @@ type Status struct {
 	// Notices are for people: files that are only on this machine, a store that
 	// is not the one recorded, an ETA.
 	Notices []string `json:"notices,omitempty"`
+	// Warnings say what of the last save of a table that is clean was ignored.
+	Warnings []string `json:"warnings,omitempty"`
 	// Limits are those of the store, and what is left of them; nil: it has none.
 	Limits []backends.Limit `json:"limits,omitempty"`
 }

@@ -351,6 +351,7 @@ type status struct {
 	Calls    calls         `json:"calls"`
 	Tables   []tableStatus `json:"tables"`
 	Notices  []string      `json:"notices"`
+	Warnings []string      `json:"warnings"`
 	Projects []struct {
 		Path  string `json:"path"`
 		Op    string `json:"op"`

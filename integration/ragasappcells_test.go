@@ -180,3 +180,34 @@ PY`)
 	checkRowWrites(t, made, before.ID, 0, 1)
 	sameButFor(t, before, e.ragasState(t)["p/datasets/qa"], "r77", "c-ctx", `["café, 77","b","new"]`)
 }
+
+// TestAccidentalColumns: columns that a tool adds by accident are not columns of
+// the store. The file keeps them, and the status says that they are ignored.
+func TestAccidentalColumns(t *testing.T) {
+	t.Parallel()
+	m := prepareOn(t, "ragas/app", "write_back=manual")
+	m.Seed(qa, "q,a\none,1\ntwo,2\n")
+	m.Mount()
+	m.Read(qa)
+	before := m.Calls()
+	const saved = ",q,a,Unnamed: 3,\n0,one,1,x,\n1,two,II,y,\n"
+	m.Write(qa, saved)
+	m.Flush()
+	after := m.Calls()
+	if got := (calls{Append: after.Append - before.Append, Update: after.Update - before.Update, Delete: after.Delete - before.Delete}); got != (calls{Update: 1}) {
+		t.Errorf("one edited cell was sent as %+v", got)
+	}
+	if got := m.Store(qa); got != "q,a\none,1\ntwo,II\n" {
+		t.Errorf("the store has\n%s", got)
+	}
+	if got := m.Read(qa); got != saved {
+		t.Errorf("the file is\n%s", got)
+	}
+	s := m.Status()
+	if len(s.Tables) != 0 || len(s.Warnings) != 1 || !strings.HasPrefix(s.Warnings[0], qa+": ") || !strings.Contains(s.Warnings[0], "ignored") {
+		t.Errorf("the status is %+v", s)
+	}
+	if r := m.Run("status", m.Dir); r.Code != 0 || !strings.Contains(r.Out, "Unnamed: 3") {
+		t.Errorf("status: exit code %d, %s%s", r.Code, r.Out, r.Err)
+	}
+}

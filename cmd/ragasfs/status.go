@@ -190,6 +190,9 @@ func (a *app) showStatus(status cache.Status, asJSON bool) error {
 		}
 		fmt.Fprintf(a.out, "  %s: %d a minute, %d of %d left%s\n", l.Name, l.PerMinute, l.Left, l.Burst, waiting)
 	}
+	for _, warning := range status.Warnings {
+		fmt.Fprintf(a.out, "  note: %s\n", warning)
+	}
 	for _, notice := range status.Notices {
 		fmt.Fprintf(a.out, "  note: %s\n", notice)
 	}
